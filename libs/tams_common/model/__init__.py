@@ -1,0 +1,1 @@
+"""The nouns of the specification as frozen Structs."""
