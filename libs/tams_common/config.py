@@ -1,0 +1,100 @@
+"""Configuration: frozen, documented structs read once at the edge; an unknown or wrong key stops the start and names itself.
+
+A key is `TAMS_` and the field's name for what all services share, `TAMS_<SERVICE>_` and the field's name for a service's own.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, TypeVar
+
+import msgspec
+
+from tams_common.errors import StartRefused
+
+C = TypeVar("C", bound=msgspec.Struct)
+
+PREFIX: Final = "TAMS_"
+SERVICE_NAMES: Final = ("api-gateway", "catalog", "segments", "webhooks", "analytics")
+_IGNORED: Final = re.compile(r"TAMS_TEST_.*|.*_SERVICE_HOST|.*_SERVICE_PORT(_.*)?|.*_PORT|.*_PORT_\d+_.*")
+
+
+class Common(msgspec.Struct, frozen=True, kw_only=True):
+    """What all services share.
+
+    store_url: tables: `sqlite:DIRECTORY` (one file per service), `sqlite::memory:` or `vast://endpoint/bucket/schema`.
+    bus_url: events: `sqlite:DIRECTORY`, `sqlite::memory:` or `kafka://host:port,…`.
+    objects_url: media: `local:DIRECTORY`, `local::memory:` (a private temporary directory).
+    listen: `HOST:PORT` on which the process serves; port 0 takes a free one.
+    catalog_url, segments_url, webhooks_url, analytics_url: where the services are that do not run in this process.
+    public_url: the address under which clients reach the gateway (scheme, host, prefix); empty takes it from each request.
+    min_object_timeout: seconds for which an unregistered media object is kept at least, 300 or more (SVC-8).
+    min_presigned_url_timeout: seconds for which a presigned URL works at least, 30 or more (SVC-9).
+    default_limit, max_limit: rows on a page without `limit`, and at most (PAG-2).
+    log_format: `json`, `pretty`, or `auto` (pretty on a terminal). log_level: the lowest level that is written.
+    """
+
+    store_url: str = "sqlite:.tams"
+    bus_url: str = "sqlite:.tams"
+    objects_url: str = "local:.tams/media"
+    listen: str = "127.0.0.1:4010"
+    catalog_url: str = "http://tams-catalog:4010"
+    segments_url: str = "http://tams-segments:4010"
+    webhooks_url: str = "http://tams-webhooks:4010"
+    analytics_url: str = "http://tams-analytics:4010"
+    public_url: str = ""
+    min_object_timeout: int = 600
+    min_presigned_url_timeout: int = 300
+    default_limit: int = 30
+    max_limit: int = 1000
+    log_format: Literal["auto", "json", "pretty"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def __post_init__(self) -> None:
+        if self.min_object_timeout < 300:
+            raise ValueError("min_object_timeout must be at least 300 seconds (SVC-8)")
+        if not 30 <= self.min_presigned_url_timeout <= self.min_object_timeout:
+            raise ValueError("min_presigned_url_timeout must lie between 30 seconds and min_object_timeout (SVC-9)")
+        if not 1 <= self.default_limit <= self.max_limit:
+            raise ValueError("default_limit must lie between 1 and max_limit")
+
+
+def service_prefix(service: str) -> str:
+    """`api-gateway` → `TAMS_API_GATEWAY_`."""
+    return f"{PREFIX}{service.replace('-', '_').upper()}_"
+
+
+def read(kind: type[C], prefix: str, environ: Mapping[str, str]) -> C:
+    """Fills `kind` from the keys of `environ` that begin with `prefix`; raises `StartRefused` naming a bad or missing key."""
+    values: dict[str, str] = {}
+    for name in kind.__struct_fields__:
+        key = prefix + name.upper()
+        if key in environ:
+            values[name] = environ[key]
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise StartRefused(_named(str(error), prefix)) from None
+
+
+def _named(message: str, prefix: str) -> str:
+    field = re.search(r"`\$\.(\w+)`|field `(\w+)`", message)
+    if field is None:
+        return f"configuration {prefix}*: {message}"
+    return f"configuration key {prefix}{(field[1] or field[2]).upper()}: {message}"
+
+
+def check_keys(environ: Mapping[str, str], known: Mapping[str, type[msgspec.Struct]]) -> None:
+    """Refuses a `TAMS_…` key that no service has. `known` maps the installed services' names to their structs; keys of
+    services that are not installed here are left to those."""
+    allowed = set(_keys(Common, PREFIX))
+    for service, kind in known.items():
+        allowed.update(_keys(kind, service_prefix(service)))
+    absent = tuple(service_prefix(name) for name in SERVICE_NAMES if name not in known)
+    for key in sorted(environ):
+        if not key.startswith(PREFIX) or key in allowed or key.startswith(absent) or _IGNORED.fullmatch(key):
+            continue
+        raise StartRefused(f"unknown configuration key {key}; `tams services` lists the keys that exist")
+
+
+def _keys(kind: type[msgspec.Struct], prefix: str) -> Iterable[str]:
+    return (prefix + name.upper() for name in kind.__struct_fields__)

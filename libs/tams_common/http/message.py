@@ -1,0 +1,83 @@
+"""Request and response as handlers and transports see them: no server or client library shows through."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+
+from tams_common.auth.principal import ANONYMOUS, Principal
+from tams_common.errors import TooLarge
+
+Body: TypeAlias = bytes | AsyncIterator[bytes]
+
+DEFAULT_BODY_LIMIT: Final = 1024 * 1024
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What the gateway knows of a request and a service needs: carried in memory, or in `x-tams-*` headers.
+
+    `base_url` is the address under which the client reaches the store (scheme, host, prefix; no trailing slash).
+    """
+
+    request_id: str = ""
+    base_url: str = ""
+    principal: Principal = ANONYMOUS
+
+
+class Request:
+    """One HTTP request. `path` and `query` are raw (still percent-encoded); `headers` are case-insensitive by lower-case name;
+    `params` are the decoded path parameters of the matched route."""
+
+    __slots__ = ("body", "body_limit", "context", "headers", "method", "params", "path", "query")
+
+    def __init__(
+        self, method: str, path: str, *, query: str = "", headers: Mapping[str, str] | None = None, body: Body = b""
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers: Mapping[str, str] = headers if headers is not None else {}
+        self.body = body
+        self.body_limit = DEFAULT_BODY_LIMIT
+        self.context = Context()
+        self.params: Mapping[str, str] = {}
+
+    async def read(self) -> bytes:
+        """The whole body; `TooLarge` beyond `body_limit` bytes."""
+        if isinstance(self.body, bytes):
+            if len(self.body) > self.body_limit:
+                raise too_large(self.body_limit)
+            return self.body
+        parts: list[bytes] = []
+        size = 0
+        async for part in self.body:
+            size += len(part)
+            if size > self.body_limit:
+                raise too_large(self.body_limit)
+            parts.append(part)
+        self.body = b"".join(parts)
+        return self.body
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body as it comes in, without a limit of its own."""
+        if isinstance(self.body, bytes):
+            yield self.body
+            return
+        async for part in self.body:
+            yield part
+
+
+def too_large(limit: int) -> TooLarge:
+    """The error for a body of more than `limit` bytes."""
+    return TooLarge(f"the body is larger than the {limit} bytes that this path accepts")
+
+
+class Response:
+    """One HTTP response. A body that is an iterator is streamed; `headers` then carries `content-length` when it is known."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: Body = b"", headers: dict[str, str] | None = None) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers if headers is not None else {}

@@ -1,0 +1,99 @@
+"""Routing on the raw path: `%2F` stays inside its segment, each parameter is decoded exactly once (GEN-6)."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, Generic, TypeAlias, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from tams_common.errors import InvalidInput, MethodNotAllowed, NotFound
+from tams_common.http.message import DEFAULT_BODY_LIMIT, Request, Response
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+T = TypeVar("T")
+_HEX: Final = frozenset("0123456789abcdefABCDEF")
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One line of a service's list of routes. A GET answers HEAD, too (HEAD-1). `body_limit` is in bytes."""
+
+    method: str
+    path: str
+    handler: Handler
+    body_limit: int = DEFAULT_BODY_LIMIT
+
+
+class _Node(Generic[T]):
+    __slots__ = ("literal", "methods", "names", "param")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, _Node[T]] = {}
+        self.param: _Node[T] | None = None
+        self.methods: dict[str, T] = {}
+        self.names: tuple[str, ...] = ()
+
+
+class Router(Generic[T]):
+    """Finds the target of a method and raw path among patterns such as `/flows/{flow_id}/segments`."""
+
+    def __init__(self, entries: Iterable[tuple[str, str, T]]) -> None:
+        self._root: _Node[T] = _Node()
+        for method, pattern, target in entries:
+            node, names = self._root, []
+            for part in pattern.split("/")[1:]:
+                if part.startswith("{"):
+                    names.append(part[1:-1])
+                    node.param = node.param or _Node()
+                    node = node.param
+                else:
+                    node = node.literal.setdefault(part, _Node())
+            node.names = tuple(names)
+            node.methods[method] = target
+
+    def match(self, method: str, path: str) -> tuple[T, Mapping[str, str]]:
+        """The target and decoded parameters; raises `NotFound`, `MethodNotAllowed` or `InvalidInput` (bad encoding)."""
+        found = _descend(self._root, path.split("/")[1:], 0)
+        if found is None:
+            raise NotFound(f"there is no resource at {path}")
+        node, values = found
+        target = node.methods.get(method)
+        if target is None and method == "HEAD":
+            target = node.methods.get("GET")
+        if target is None:
+            allowed = set(node.methods) | ({"HEAD"} if "GET" in node.methods else set()) | {"OPTIONS"}
+            raise MethodNotAllowed(f"{method} is not possible on {path}", allowed=tuple(sorted(allowed)))
+        if not values:
+            return target, {}
+        return target, {
+            name: decode(value, f"path parameter {name}") for name, value in zip(node.names, values, strict=True)
+        }
+
+
+def _descend(node: _Node[T], parts: list[str], depth: int) -> tuple[_Node[T], tuple[str, ...]] | None:
+    if depth == len(parts):
+        return (node, ()) if node.methods else None
+    part = parts[depth]
+    literal = node.literal.get(part)
+    if literal is not None:
+        found = _descend(literal, parts, depth + 1)
+        if found is not None:
+            return found
+    if node.param is None or not part:
+        return None
+    found = _descend(node.param, parts, depth + 1)
+    return None if found is None else (found[0], (part, *found[1]))
+
+
+def decode(text: str, where: str) -> str:
+    """Percent-decodes `text` strictly; bad escapes and bytes that are not UTF-8 raise `InvalidInput` naming `where`."""
+    if "%" not in text and text.isascii():
+        return text
+    position = text.find("%")
+    while position >= 0:
+        if len(text) < position + 3 or text[position + 1] not in _HEX or text[position + 2] not in _HEX:
+            raise InvalidInput(f"{where} has a '%' that is not followed by two hexadecimal digits", field=where)
+        position = text.find("%", position + 1)
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{where} is not valid UTF-8 after percent-decoding", field=where) from None

@@ -1,0 +1,1 @@
+"""Composition: which adapter serves which URL, and the one runner of all services."""

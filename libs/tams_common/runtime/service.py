@@ -1,0 +1,71 @@
+"""What a service is to the host: a name, its configuration and tables, and one function that puts it together."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from tams_common.bus import Bus
+from tams_common.clock import Clock
+from tams_common.config import Common
+from tams_common.http.routing import Route
+from tams_common.http.transport import App, Transport
+from tams_common.ids import IdSource
+from tams_common.objects import Objects
+from tams_common.store import Store
+from tams_common.store.table import AnyTable
+
+C = TypeVar("C", bound=msgspec.Struct)
+
+
+class Behaviour(Protocol):
+    """Something that runs beside the handlers for the life of the service: a relay, a subscription, a sweep."""
+
+    async def run(self) -> None:
+        """Runs until cancelled; what it raises stops the process."""
+        ...
+
+
+Check: TypeAlias = Callable[[], Awaitable[None]]
+"""Raises when a dependency is not usable: `/readyz` asks all of them."""
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What the host gives a service. Opened before `build` is called, closed after the behaviours have ended.
+
+    `peers` reaches the other services by name. A service that declares no tables gets no store of its own.
+    """
+
+    common: Common
+    store: Store
+    bus: Bus
+    objects: Sequence[Objects]
+    peers: Mapping[str, Transport]
+    clock: Clock
+    new_id: IdSource
+
+
+class Built(msgspec.Struct, frozen=True):
+    """A service put together: the paths it answers and what runs beside them.
+
+    `app` replaces the kit's own routing (the gateway routes to services instead of handlers).
+    """
+
+    routes: Sequence[Route] = ()
+    behaviours: Sequence[Behaviour] = ()
+    checks: Sequence[Check] = ()
+    app: App | None = None
+
+
+class Service(msgspec.Struct, Generic[C], frozen=True):
+    """The one object that a service's `service` module exports, found by the entry point group `tams.services`."""
+
+    name: str
+    config: type[C]
+    build: Callable[[C, Parts], Built]
+    tables: tuple[AnyTable, ...] = ()
+    peers: tuple[str, ...] = ()
+    uses_objects: bool = False
+
+
+AnyService: TypeAlias = Service[Any]

@@ -1,0 +1,58 @@
+"""Picks adapters by URL scheme. An adapter and its library are imported when a URL asks for them, and only here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tams_common.bus import Bus
+from tams_common.config import Common
+from tams_common.errors import StartRefused
+from tams_common.objects import Objects
+from tams_common.store import Store
+from tams_common.store.table import AnyTable
+
+MEMORY = ":memory:"
+
+
+def make_store(url: str, name: str, tables: Sequence[AnyTable]) -> Store:
+    """The tables of the service `name` at `url`, not yet opened."""
+    scheme, place = split(url, "store_url")
+    if scheme == "sqlite":
+        from tams_common.store.sqlite import SqliteStore
+
+        return SqliteStore(directory_of(place), name, tables)
+    raise StartRefused(f"configuration key TAMS_STORE_URL: no store is known for {url!r}; expected sqlite:DIRECTORY")
+
+
+def make_bus(url: str) -> Bus:
+    """The bus at `url`, not yet opened."""
+    scheme, place = split(url, "bus_url")
+    if scheme == "sqlite":
+        from tams_common.bus.sqlite import SqliteBus
+
+        return SqliteBus(directory_of(place))
+    raise StartRefused(f"configuration key TAMS_BUS_URL: no bus is known for {url!r}; expected sqlite:DIRECTORY")
+
+
+def make_objects(common: Common) -> tuple[Objects, ...]:
+    """The storage backends of the configuration, the default one first, not yet opened."""
+    scheme, place = split(common.objects_url, "objects_url")
+    if scheme == "local":
+        from tams_common.objects.local import LocalObjects
+
+        return (LocalObjects(directory_of(place), url_lifetime=common.min_presigned_url_timeout),)
+    raise StartRefused(
+        f"configuration key TAMS_OBJECTS_URL: no backend is known for {common.objects_url!r}; expected local:DIRECTORY"
+    )
+
+
+def split(url: str, key: str) -> tuple[str, str]:
+    """Scheme and place of `sqlite:.tams` and its kind."""
+    scheme, colon, place = url.partition(":")
+    if not colon or not place:
+        raise StartRefused(f"configuration key TAMS_{key.upper()}: {url!r} is not SCHEME:PLACE")
+    return scheme, place
+
+
+def directory_of(place: str) -> Path | None:
+    """The directory of an embedded adapter; None for `:memory:`, which is a private temporary one."""
+    return None if place == MEMORY else Path(place)
