@@ -1,0 +1,45 @@
+"""A host as a process of the operating system: signals, exit, event loop."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import click
+import uvloop
+
+from tams_common.errors import TamsError
+from tams_common.runtime.host import Host
+
+
+class BehaviourFailed(TamsError):
+    """Something that runs beside the handlers ended: the process stops, so that its supervisor starts a fresh one."""
+
+    summary = "A background task failed"
+
+
+async def serve_until_signal(host: Host, greeting: Callable[[], str]) -> None:
+    """Starts `host`, prints `greeting`, stops on SIGTERM or SIGINT; raises `BehaviourFailed` when one of its tasks ends."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await host.start()
+    try:
+        click.echo(greeting())
+        failure = asyncio.ensure_future(host.wait())
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait((failure, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if failure.done():
+            raise BehaviourFailed(f"stopped because a background task failed: {failure.result()!r}")
+        failure.cancel()
+    finally:
+        await host.stop()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Runs `main` on uvloop; an error that an operator can mend is one line and exit status 1, not a traceback."""
+    try:
+        uvloop.run(main)
+    except TamsError as error:
+        raise click.ClickException(error.detail) from None
