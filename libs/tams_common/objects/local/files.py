@@ -1,0 +1,120 @@
+"""Objects as files: one file per object, its name a hash of the key, its properties in a trailer, written by rename.
+
+Layout: the media bytes, then the trailer as JSON, then the trailer's length (4 bytes, big-endian). One file is one fact:
+no crash can leave bytes of one upload beside the properties of another.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tams_common.errors import Unavailable
+from tams_common.objects.port import ObjectInfo
+
+PART_SUFFIX: Final = ".part"
+_LENGTH: Final = 4
+
+
+class Trailer(msgspec.Struct, frozen=True):
+    """What a file knows of its object beside the bytes."""
+
+    etag: str
+    content_type: str
+    checksums: dict[str, str]
+
+
+class OpenFile(NamedTuple):
+    """A file open for reading, and what its trailer says."""
+
+    descriptor: int
+    info: ObjectInfo
+
+
+def path_of(directory: Path, key: str) -> Path:
+    """Where the object `key` lies: ids may hold anything, file names may not."""
+    name = hashlib.sha256(key.encode()).hexdigest()
+    return directory / name[:2] / name
+
+
+@contextmanager
+def disk() -> Iterator[None]:
+    """Turns errors of the file system (disk full, directory gone) into `Unavailable`."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"the media directory cannot be used: {error.strerror or error}") from error
+
+
+class Part:
+    """An upload on its way: bytes go into a temporary file beside the final one."""
+
+    def __init__(self, final: Path) -> None:
+        self._final = final
+        with disk():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            self._path = final.with_name(f"{final.name}.{secrets.token_hex(8)}{PART_SUFFIX}")
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+
+    def write(self, data: bytes) -> None:
+        """Appends `data`."""
+        with disk():
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+    def finish(self, trailer: Trailer) -> None:
+        """Makes the object visible, whole and durable."""
+        tail = msgspec.json.encode(trailer)
+        self.write(tail + len(tail).to_bytes(_LENGTH, "big"))
+        with disk():
+            os.fsync(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._path.rename(self._final)
+            _sync_directory(self._final.parent)
+
+    def discard(self) -> None:
+        """Removes what was written, if it has not been finished."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._path.unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_file(path: Path) -> OpenFile | None:
+    """Opens an object for reading; the caller closes the descriptor. None when it does not exist."""
+    with disk():
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            status = os.fstat(descriptor)
+            length = int.from_bytes(os.pread(descriptor, _LENGTH, status.st_size - _LENGTH), "big")
+            size = status.st_size - _LENGTH - length
+            trailer = msgspec.json.decode(os.pread(descriptor, length, size), type=Trailer)
+        except (OSError, msgspec.DecodeError) as error:
+            os.close(descriptor)
+            raise Unavailable(f"the media file {path.name} is damaged") from error
+    info = ObjectInfo(
+        size=size,
+        etag=trailer.etag,
+        content_type=trailer.content_type,
+        modified=status.st_mtime_ns,
+        checksums=trailer.checksums,
+    )
+    return OpenFile(descriptor, info)

@@ -1,0 +1,60 @@
+"""Signed same-origin URLs: `/media/{key}?expires=…&signature=…`, for one method, key and (PUT) content type."""
+
+import base64
+import hmac
+from typing import Final
+from urllib.parse import parse_qsl, quote
+
+from tams_common.clock import Clock
+from tams_common.errors import Forbidden
+from tams_common.timerange import NS
+
+WINDOW: Final = 60
+"""Seconds: signing times are rounded down to it, so that equal pages are equal bytes and can be cached."""
+GRACE: Final = 30
+"""Seconds beyond what the service promises (SVC-10)."""
+
+
+def signature(secret: bytes, method: str, key: str, *, expires: str, content_type: str) -> str:
+    """HMAC-SHA256 over everything that the URL permits, in URL-safe base64."""
+    text = f"{method}\n{expires}\n{content_type}\n{key}"
+    return base64.urlsafe_b64encode(hmac.digest(secret, text.encode(), "sha256")).rstrip(b"=").decode()
+
+
+class LocalSigner:
+    """Signs for one request: one base URL, one moment of expiry (seconds since the epoch)."""
+
+    def __init__(self, secret: bytes, base_url: str, expires: int) -> None:
+        self._secret = secret
+        self._prefix = f"{base_url}/media/"
+        self._expires = str(expires)
+
+    def get_url(self, key: str) -> str:
+        """A URL for GET and HEAD."""
+        signed = signature(self._secret, "GET", key, expires=self._expires, content_type="")
+        return f"{self._prefix}{quote(key, safe='')}?expires={self._expires}&signature={signed}"
+
+    def put_url(self, key: str, content_type: str) -> str:
+        """A URL for PUT with exactly `content_type`."""
+        signed = signature(self._secret, "PUT", key, expires=self._expires, content_type=content_type)
+        kind = quote(content_type, safe="")
+        return f"{self._prefix}{quote(key, safe='')}?expires={self._expires}&content-type={kind}&signature={signed}"
+
+
+def expiry(clock: Clock, lifetime: int) -> int:
+    """When URLs signed now end, in seconds since the epoch: at least `lifetime` seconds from now, equal within a window."""
+    now = clock() // NS
+    return now - now % WINDOW + WINDOW + lifetime + GRACE
+
+
+def verify(secret: bytes, clock: Clock, method: str, *, key: str, query: str) -> str | None:
+    """Checks a URL's query; returns the content type that a PUT was signed for. Raises `Forbidden` (URL-9)."""
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    expires, content_type = given.get("expires", ""), given.get("content-type", "")
+    signed_for = "PUT" if method == "PUT" else "GET"
+    expected = signature(secret, signed_for, key, expires=expires, content_type=content_type)
+    if not hmac.compare_digest(expected.encode(), given.get("signature", "").encode()):
+        raise Forbidden(f"the signature of the URL does not permit {method}; ask the store for a fresh URL")
+    if int(expires) < clock() // NS:
+        raise Forbidden("the URL has expired; ask the store for a fresh one")
+    return content_type if signed_for == "PUT" else None

@@ -1,0 +1,208 @@
+"""The object port on a local directory."""
+
+import asyncio
+import os
+import secrets
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from tams_common.clock import Clock, system_clock
+from tams_common.errors import InvalidInput, NotFound, RangeNotSatisfiable, StartRefused, TooLarge
+from tams_common.ids import StorageId
+from tams_common.objects.local import files, signing
+from tams_common.objects.local.checksums import Checksums
+from tams_common.objects.port import Backend, ByteRange, Download, ObjectInfo
+from tams_common.timerange import NS
+
+CHUNK: Final = 1024 * 1024
+"""Bytes per read and write: each is one hop to a thread."""
+STALE_PART: Final = 24 * 3600 * NS
+SIZE_LIMIT: Final = 5 * 1024**3
+_STORAGE_NAMESPACE: Final = uuid.UUID("5c4d9b0e-6d5b-5a0a-9f25-0f0c5e4f1b7a")
+
+
+class LocalObjects:
+    """Media files under `directory`; None is a private temporary directory, removed at close.
+
+    `url_lifetime` is `min_presigned_url_timeout` in seconds, `size_limit` the largest object in bytes.
+    """
+
+    def __init__(
+        self, directory: Path | None, *, url_lifetime: int, size_limit: int = SIZE_LIMIT, clock: Clock = system_clock
+    ) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="tams-media-") if directory is None else None
+        self.directory = Path(self._temporary.name) if self._temporary else Path(directory or "")
+        self._lifetime = url_lifetime
+        self._size_limit = size_limit
+        self._clock = clock
+        self._secret = b""
+        self.backend = Backend(
+            id=StorageId(str(uuid.uuid5(_STORAGE_NAMESPACE, "local"))),
+            store_type="http_object_store",
+            provider="local",
+            store_product="tams-local",
+            label="local",
+            default_storage=True,
+        )
+
+    async def open(self) -> None:
+        """Makes the directory and its signing secret; removes uploads that were cut off long ago."""
+        await asyncio.to_thread(self._open)
+
+    def _open(self) -> None:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._secret = _secret_of(self.directory)
+            for part in self.directory.glob(f"*/*{files.PART_SUFFIX}"):
+                if part.stat().st_mtime_ns < self._clock() - STALE_PART:
+                    part.unlink(missing_ok=True)
+        except OSError as error:
+            raise StartRefused(f"the media directory {self.directory} cannot be used: {error.strerror}") from error
+
+    async def close(self) -> None:
+        """Removes a private directory."""
+        if self._temporary is not None:
+            await asyncio.to_thread(self._temporary.cleanup)
+
+    def signer(self, base_url: str) -> signing.LocalSigner:
+        """Signs URLs under `base_url` for one request."""
+        return signing.LocalSigner(self._secret, base_url, signing.expiry(self._clock, self._lifetime))
+
+    def verify(self, method: str, key: str, query: str) -> str | None:
+        """Checks a signed URL; returns the content type of a PUT, raises `Forbidden`."""
+        return signing.verify(self._secret, self._clock, method, key=key, query=query)
+
+    async def head(self, key: str) -> ObjectInfo | None:
+        """Size, type and checksums of what is stored, or None."""
+        return await asyncio.to_thread(self._head, key)
+
+    def _head(self, key: str) -> ObjectInfo | None:
+        opened = files.open_file(files.path_of(self.directory, key))
+        if opened is None:
+            return None
+        os.close(opened.descriptor)
+        return opened.info
+
+    async def delete(self, key: str) -> None:
+        """Removes the bytes, if there are any."""
+        await asyncio.to_thread(self._delete, key)
+
+    def _delete(self, key: str) -> None:
+        with files.disk():
+            files.path_of(self.directory, key).unlink(missing_ok=True)
+
+    async def put(self, key: str, body: AsyncIterator[bytes], headers: Mapping[str, str]) -> ObjectInfo:
+        """Streams an upload into place: whole or not at all, verified against the length and checksums in `headers`.
+
+        Raises `TooLarge`, `InvalidInput` (a checksum or the length does not hold) or `Unavailable` (disk full).
+        """
+        checksums = Checksums(headers)
+        announced = _announced_length(headers, self._size_limit)
+        part = await asyncio.to_thread(files.Part, files.path_of(self.directory, key))
+        try:
+            size = await self._receive(part, body, checksums)
+            if announced is not None and size != announced:
+                raise InvalidInput(f"content-length is {announced}, but {size} bytes came", field="content-length")
+            checksums.verify()
+            kind = headers.get("content-type", "application/octet-stream")
+            trailer = files.Trailer(etag=checksums.etag, content_type=kind, checksums=checksums.kept)
+            await asyncio.to_thread(part.finish, trailer)
+        finally:
+            part.discard()
+        return ObjectInfo(size, checksums.etag, kind, self._clock(), checksums.kept)
+
+    async def _receive(self, part: files.Part, body: AsyncIterator[bytes], checksums: Checksums) -> int:
+        def write(data: bytes) -> None:
+            checksums.update(data)
+            part.write(data)
+
+        size, pending, waiting = 0, list[bytes](), 0
+        async for data in body:
+            size += len(data)
+            if size > self._size_limit:
+                raise TooLarge(f"an object is at most {self._size_limit} bytes here")
+            pending.append(data)
+            waiting += len(data)
+            if waiting >= CHUNK:
+                await asyncio.to_thread(write, b"".join(pending))
+                pending, waiting = [], 0
+        if pending:
+            await asyncio.to_thread(write, b"".join(pending))
+        return size
+
+    async def download(self, key: str, wanted: ByteRange | None) -> Download:
+        """Opens an object for reading; raises `NotFound` or `RangeNotSatisfiable`."""
+        opened = await asyncio.to_thread(files.open_file, files.path_of(self.directory, key))
+        if opened is None:
+            raise NotFound("no bytes have been uploaded for this object")
+        try:
+            first, last = slice_of(opened.info.size, wanted)
+        except RangeNotSatisfiable:
+            os.close(opened.descriptor)
+            raise
+        return Download(opened.info, first, last, FileSlice(opened.descriptor, first, last))
+
+
+class FileSlice:
+    """Bytes `first` to `last` of an open file, read as they are wanted; closes the file at the end or when dropped."""
+
+    def __init__(self, descriptor: int, first: int, last: int) -> None:
+        self._descriptor = descriptor
+        self._next = first
+        self._last = last
+
+    def __aiter__(self) -> "FileSlice":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._next > self._last:
+            raise StopAsyncIteration
+        size = min(CHUNK, self._last - self._next + 1)
+        data = await asyncio.to_thread(os.pread, self._descriptor, size, self._next)
+        if not data:
+            raise StopAsyncIteration
+        self._next += len(data)
+        return data
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+
+def slice_of(size: int, wanted: ByteRange | None) -> tuple[int, int]:
+    """First and last byte (inclusive) of an object of `size` bytes that `wanted` asks for (RFC 9110, 14.1.2)."""
+    if wanted is None:
+        return 0, size - 1
+    if wanted.suffix is not None:
+        first, last = max(0, size - wanted.suffix), size - 1
+    else:
+        first, last = wanted.first or 0, min(size - 1, size - 1 if wanted.last is None else wanted.last)
+    if first > last:
+        raise RangeNotSatisfiable(f"the object has {size} bytes", size=size)
+    return first, last
+
+
+def _announced_length(headers: Mapping[str, str], limit: int) -> int | None:
+    text = headers.get("content-length")
+    if text is None:
+        return None
+    if not text.isdigit():
+        raise InvalidInput(f"content-length must be a number of bytes, not {text!r}", field="content-length")
+    if int(text) > limit:
+        raise TooLarge(f"an object is at most {limit} bytes here")
+    return int(text)
+
+
+def _secret_of(directory: Path) -> bytes:
+    path = directory / "secret"
+    if not path.exists():
+        fresh = directory / f"secret.{secrets.token_hex(8)}"
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        with suppress(FileExistsError):  # another process was first: its secret is the one
+            os.link(fresh, path)
+        fresh.unlink()
+    return path.read_bytes()

@@ -1,0 +1,211 @@
+"""The local object store: uploads are whole or not there, URLs permit what they were signed for and no more."""
+
+import base64
+import hashlib
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tams_common.clock import ManualClock
+from tams_common.errors import Forbidden, InvalidInput, NotFound, RangeNotSatisfiable, StartRefused, TooLarge
+from tams_common.objects import ServesBytes
+from tams_common.objects.local import LocalObjects
+from tams_common.objects.local.store import CHUNK
+from tams_common.objects.port import ByteRange
+
+TS = {"content-type": "video/mp2t"}
+
+
+async def body(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def read(objects: LocalObjects, key: str, wanted: ByteRange | None = None) -> bytes:
+    return b"".join([part async for part in (await objects.download(key, wanted)).body])
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def objects(tmp_path: Path, clock: ManualClock) -> AsyncIterator[LocalObjects]:
+    made = LocalObjects(tmp_path / "media", url_lifetime=300, size_limit=4 * CHUNK, clock=clock)
+    await made.open()
+    yield made
+    await made.close()
+
+
+def files_of(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "media").glob("*/*") if path.is_file()]
+
+
+@pytest.mark.parametrize("key", ["plain", "a/b/../../etc/passwd", "..", "ümlaut %2F", "x" * 3000])
+async def test_any_id_is_stored_under_a_safe_name(objects: LocalObjects, tmp_path: Path, key: str) -> None:
+    assert isinstance(objects, ServesBytes)
+    info = await objects.put(key, body(b"me", b"dia"), TS)
+    assert (info.size, info.content_type, info.etag) == (5, "video/mp2t", hashlib.md5(b"media").hexdigest())
+    assert await read(objects, key) == b"media"
+    assert [path.parent.parent for path in files_of(tmp_path)] == [tmp_path / "media"]
+    head = await objects.head(key)
+    assert head is not None
+    assert (head.size, head.etag, head.content_type) == (info.size, info.etag, info.content_type)
+
+
+async def test_large_bodies_stream_in_and_out_in_pieces(objects: LocalObjects) -> None:
+    parts = [bytes([n]) * 100_000 for n in range(30)]
+    await objects.put("big", body(*parts), TS)
+    download = await objects.download("big", None)
+    received = [part async for part in download.body]
+    assert b"".join(received) == b"".join(parts)
+    assert max(map(len, received)) <= CHUNK
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (ByteRange(first=2, last=4), b"234"),
+        (ByteRange(first=7), b"789"),
+        (ByteRange(first=8, last=100), b"89"),
+        (ByteRange(suffix=3), b"789"),
+        (ByteRange(suffix=100), b"0123456789"),
+        (ByteRange(first=0, last=0), b"0"),
+    ],
+)
+async def test_ranges(objects: LocalObjects, wanted: ByteRange, expected: bytes) -> None:
+    await objects.put("digits", body(b"0123456789"), TS)
+    assert await read(objects, "digits", wanted) == expected
+
+
+@pytest.mark.parametrize("wanted", [ByteRange(first=10), ByteRange(suffix=0), ByteRange(first=5, last=4)])
+async def test_a_range_outside_the_object_names_its_size(objects: LocalObjects, wanted: ByteRange) -> None:
+    await objects.put("digits", body(b"0123456789"), TS)
+    with pytest.raises(RangeNotSatisfiable) as caught:
+        await objects.download("digits", wanted)
+    assert caught.value.size == 10
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(objects: LocalObjects, tmp_path: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * CHUNK
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await objects.put("cut", broken(), TS)
+    assert files_of(tmp_path) == []
+    with pytest.raises(NotFound):
+        await objects.download("cut", None)
+
+
+async def test_an_upload_that_breaks_off_keeps_what_was_there(objects: LocalObjects) -> None:
+    await objects.put("kept", body(b"first"), TS)
+    with pytest.raises(InvalidInput, match="content-length is 9, but 3 bytes came"):
+        await objects.put("kept", body(b"cut"), TS | {"content-length": "9"})
+    assert await read(objects, "kept") == b"first"
+
+
+async def test_too_large_is_refused_announced_or_not(objects: LocalObjects, tmp_path: Path) -> None:
+    with pytest.raises(TooLarge, match="at most"):
+        await objects.put("big", body(b""), TS | {"content-length": str(5 * CHUNK)})
+    with pytest.raises(TooLarge, match="at most"):
+        await objects.put("big", body(*[b"x" * CHUNK] * 5), TS)
+    assert files_of(tmp_path) == []
+
+
+def sums(data: bytes) -> dict[str, str]:
+    digests = {
+        "content-md5": hashlib.md5(data).digest(),
+        "x-amz-checksum-crc32": zlib.crc32(data).to_bytes(4, "big"),
+        "x-amz-checksum-sha1": hashlib.sha1(data).digest(),
+        "x-amz-checksum-sha256": hashlib.sha256(data).digest(),
+    }
+    return {name: base64.b64encode(digest).decode() for name, digest in digests.items()}
+
+
+@pytest.mark.parametrize("name", sorted(sums(b"")))
+async def test_checksums_are_verified(objects: LocalObjects, name: str) -> None:
+    right, wrong = sums(b"media")[name], sums(b"other")[name]
+    info = await objects.put("sum", body(b"med", b"ia"), TS | {name: right})
+    assert info.checksums == ({name: right} if name != "content-md5" else {})
+    with pytest.raises(InvalidInput, match=name) as caught:
+        await objects.put("sum", body(b"media"), TS | {name: wrong})
+    assert caught.value.field == name
+
+
+async def test_an_unknown_checksum_is_refused_not_ignored(objects: LocalObjects) -> None:
+    with pytest.raises(InvalidInput, match="x-amz-checksum-crc64nvme is not supported"):
+        await objects.put("sum", body(b"media"), TS | {"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="})
+
+
+async def test_deletion_is_idempotent(objects: LocalObjects) -> None:
+    await objects.put("gone", body(b"media"), TS)
+    await objects.delete("gone")
+    await objects.delete("gone")
+    assert await objects.head("gone") is None
+
+
+def parts_of(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.path, parts.query
+
+
+async def test_a_url_permits_its_method_key_and_content_type(objects: LocalObjects) -> None:
+    signer = objects.signer("https://tams.example/prefix")
+    get, put = signer.get_url("a/b"), signer.put_url("a/b", "video/mp2t")
+    assert get.startswith("https://tams.example/prefix/media/a%2Fb?")
+    get_query, put_query = parts_of(get)[1], parts_of(put)[1]
+    assert objects.verify("GET", "a/b", get_query) is None
+    assert objects.verify("HEAD", "a/b", get_query) is None
+    assert objects.verify("PUT", "a/b", put_query) == "video/mp2t"
+    for method, key, query in [
+        ("PUT", "a/b", get_query),
+        ("GET", "a/b", put_query),
+        ("GET", "a/c", get_query),
+        ("PUT", "a/b", put_query.replace("mp2t", "mp4")),
+        ("GET", "a/b", get_query.replace("expires=1", "expires=2")),
+        ("GET", "a/b", ""),
+    ]:
+        with pytest.raises(Forbidden):
+            objects.verify(method, key, query)
+
+
+async def test_urls_are_equal_within_a_window_and_live_as_long_as_promised(
+    objects: LocalObjects, clock: ManualClock
+) -> None:
+    clock.now -= clock.now % (60 * 10**9)
+    first = objects.signer("http://t").get_url("k")
+    clock.advance(seconds=59)
+    assert objects.signer("http://t").get_url("k") == first
+    clock.advance(seconds=300)
+    assert objects.verify("GET", "k", parts_of(first)[1]) is None
+    clock.advance(seconds=60)
+    with pytest.raises(Forbidden, match="expired"):
+        objects.verify("GET", "k", parts_of(first)[1])
+
+
+async def test_urls_outlive_a_restart(objects: LocalObjects, tmp_path: Path, clock: ManualClock) -> None:
+    url = objects.signer("http://t").get_url("k")
+    again = LocalObjects(tmp_path / "media", url_lifetime=300, clock=clock)
+    await again.open()
+    assert again.verify("GET", "k", parts_of(url)[1]) is None
+    assert (tmp_path / "media" / "secret").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_directory_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StartRefused, match="cannot be used"):
+        await LocalObjects(tmp_path / "file" / "media", url_lifetime=300).open()
+
+
+async def test_a_private_directory_goes_with_the_store() -> None:
+    objects = LocalObjects(None, url_lifetime=300)
+    await objects.open()
+    await objects.put("k", body(b"media"), TS)
+    directory = objects.directory
+    await objects.close()
+    assert not directory.exists()
