@@ -1,0 +1,1 @@
+"""The analytics service: facts and rollups built from events."""

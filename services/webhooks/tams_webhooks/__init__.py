@@ -1,0 +1,1 @@
+"""The webhooks service: webhook delivery and the live event stream."""

@@ -1,0 +1,14 @@
+"""Composition root of webhooks."""
+
+from tams_webhooks.config import WebhooksConfig
+from tams_webhooks.routes import ROUTES
+from tams_webhooks.tables import TABLES
+from tams_common.runtime.service import Built, Parts, Service
+
+
+def build(config: WebhooksConfig, parts: Parts) -> Built:
+    """Puts the service together."""
+    return Built(routes=ROUTES)
+
+
+SERVICE = Service(name="webhooks", config=WebhooksConfig, build=build, tables=TABLES)
