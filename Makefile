@@ -1,0 +1,56 @@
+# `make` prints what there is to do. Every target that needs the environment makes or repairs it first.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check fmt fuzz bench lock clean
+
+# More arguments for the program behind a target: make test ARGS="tests/common -x"
+ARGS ?=
+
+BIN := .venv/bin
+CODE := libs services demo bench tests tools
+
+help:
+	@awk -f tools/help.awk $(MAKEFILE_LIST)
+
+##@ Start here
+
+setup: ## Make .venv from the locks (every target below does it when needed)
+	@sh tools/setup.sh
+
+run: setup ## Start the whole store on http://127.0.0.1:4010, data in .tams/ (ARGS=--help)
+	@exec $(BIN)/tams dev $(ARGS)
+
+test: setup ## Run every test (ARGS="tests/common -x")
+	@$(BIN)/python -m pytest $(ARGS)
+
+demo: setup ## Real media in and out (URL=http://… TOKEN=… FILE=clip.mp4; without URL a store of its own)
+	@TAMS_DEMO_TOKEN="$${TOKEN:-$${TAMS_DEMO_TOKEN:-}}" $(BIN)/python -m tams_demo $(if $(URL),--url "$(URL)") $(if $(FILE),--file "$(FILE)") $(ARGS)
+
+##@ Quality
+
+check: setup ## Lint, formatting, types, import rules and house maxima
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.check_house
+
+fmt: setup ## Format the code and repair what ruff can repair
+	$(BIN)/ruff check --fix --exit-zero --quiet $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+fuzz: setup ## Run the property tests with many more examples
+	@TAMS_TEST_HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m property $(ARGS)
+
+bench: setup ## Measure the running store and print ratios
+	@$(BIN)/python -m tams_bench $(ARGS)
+
+##@ Upkeep
+
+lock: setup ## Recompile the locks in requirements/ (ARGS=--upgrade)
+	@sh tools/lock.sh $(ARGS)
+
+clean: ## Remove the environment and every cache; data in .tams/ stays
+	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name .git -prune -o -name .tams -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Measures the running store and reports ratios against bare references."""

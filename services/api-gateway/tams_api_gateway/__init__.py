@@ -1,0 +1,1 @@
+"""The api-gateway service: the one public door: authentication, limits and routing."""

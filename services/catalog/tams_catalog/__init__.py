@@ -1,0 +1,1 @@
+"""The catalog service: sources, flows, profiles and the service document."""

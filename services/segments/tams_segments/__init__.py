@@ -1,0 +1,1 @@
+"""The segments service: flow segments, media objects and storage."""

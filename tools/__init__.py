@@ -1,0 +1,1 @@
+"""Small programs that `make` runs on the repository."""
