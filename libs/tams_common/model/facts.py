@@ -8,8 +8,8 @@ from tams_common.ids import FlowId, Incarnation, SourceId
 class FlowFacts(msgspec.Struct, frozen=True, kw_only=True):
     """All that a segment write has to know of its flow: the answer of catalog's `GET /internal/flows/{flow_id}/facts`.
 
-    A flow that does not exist, or is being deleted, is a 404 there. `version` is opaque, another one whenever anything here
-    changes or the flow is created anew; sent back quoted in `If-None-Match` it makes the answer a 304 without a body.
+    A flow that does not exist, or is being deleted, is a 404 there. `version` is opaque, another one whenever anything
+    here changes or the flow is created anew; quoted in `If-None-Match` it makes the answer a 304 without a body.
     """
 
     version: str
@@ -24,8 +24,8 @@ class FlowFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlowExtent(msgspec.Struct, frozen=True):
-    """The answer of segments' `GET /internal/flows/{flow_id}/extent?timerange=…`: the span of the segments that overlap the
-    timerange asked for, `()` when there are none (FLW-11, T-42)."""
+    """The answer of segments' `GET /internal/flows/{flow_id}/extent?timerange=…`: the span of the segments that overlap
+    the timerange asked for, `()` when there are none (FLW-11, T-42)."""
 
     timerange: str
 
