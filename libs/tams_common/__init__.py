@@ -1,0 +1,1 @@
+"""What every service shares: the model, the ports and the kits, small on purpose (docs/architecture.md)."""
