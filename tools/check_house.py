@@ -1,7 +1,7 @@
 """Checks the house numbers of every Python file: sizes, parameters, file names, open ends.
 
-`python -m tools.check_house [FOLDER…]` prints one line per finding and exits with 1 if there is any. The numbers are the
-maxima of the house style; parameters whose names begin with an underscore are not counted, because only a caller's
+`python -m tools.check_house [FOLDER…]` prints one line per finding and exits with 1 if there is any. The numbers are
+the maxima of the house style; parameters whose names begin with an underscore are not counted, because only a caller's
 protocol (a signal handler's, a log processor's) puts such a parameter there.
 """
 
@@ -43,7 +43,9 @@ class Finding(NamedTuple):
 def check_folder(folder: Path) -> Iterator[Finding]:
     """Findings of every file below a folder, caches and hidden folders left out."""
     for path in sorted(folder.rglob("*")):
-        if path.is_dir() or any(part.startswith(".") or part == "__pycache__" for part in path.parts):
+        if path.is_dir() or any(
+            part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts
+        ):
             continue
         if path.suffix in BACKUP_SUFFIXES or path.name.endswith("~"):
             yield Finding(path, 1, "backup files do not belong into the tree")
@@ -66,7 +68,9 @@ def check_file(path: Path, source: str) -> Iterator[Finding]:
         yield Finding(path, error.lineno or 1, f"does not parse: {error.msg}")
         return
     for function, is_method in _functions(tree):
-        yield from _check_function(path, function, is_method=is_method, by_name=is_test and _is_called_by_name(function))
+        yield from _check_function(
+            path, function, is_method=is_method, by_name=is_test and _is_called_by_name(function)
+        )
 
 
 def _functions(tree: ast.AST, *, in_class: bool = False) -> Iterator[tuple[Function, bool]]:
