@@ -1,6 +1,6 @@
-"""Configuration: frozen, documented structs read once at the edge; an unknown or wrong key stops the start and names itself.
+"""Configuration: frozen, documented structs, read once at the edge; a wrong key stops the start and names itself.
 
-A key is `TAMS_` and the field's name for what all services share, `TAMS_<SERVICE>_` and the field's name for a service's own.
+A key is `TAMS_` and the field's name for what all services share, `TAMS_<SERVICE>_` and the name for a service's own.
 """
 
 import re
@@ -26,7 +26,7 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     objects_url: media: `local:DIRECTORY`, `local::memory:` (a private temporary directory).
     listen: `HOST:PORT` on which the process serves; port 0 takes a free one.
     catalog_url, segments_url, webhooks_url, analytics_url: where the services are that do not run in this process.
-    public_url: the address under which clients reach the gateway (scheme, host, prefix); empty takes it from each request.
+    public_url: the address under which clients reach the gateway (scheme, host, prefix); empty: as each request says.
     min_object_timeout: seconds for which an unregistered media object is kept at least, 300 or more (SVC-8).
     min_presigned_url_timeout: seconds for which a presigned URL works at least, 30 or more (SVC-9).
     default_limit, max_limit: rows on a page without `limit`, and at most (PAG-2).
@@ -64,7 +64,7 @@ def service_prefix(service: str) -> str:
 
 
 def read(kind: type[C], prefix: str, environ: Mapping[str, str]) -> C:
-    """Fills `kind` from the keys of `environ` that begin with `prefix`; raises `StartRefused` naming a bad or missing key."""
+    """Fills `kind` from the keys of `environ` that begin with `prefix`; raises `StartRefused` naming a bad key."""
     values: dict[str, str] = {}
     for name in kind.__struct_fields__:
         key = prefix + name.upper()

@@ -95,7 +95,7 @@ class GatewayTimeout(TamsError):
 
 
 class Conflict(TamsError):
-    """A transaction lost to another one, or inserts a key that exists; `Store.run` reruns it a bounded number of times."""
+    """A transaction lost to another one, or inserts a key that exists; `Store.run` reruns it a few times."""
 
     summary = "The change collides with another one"
 

@@ -23,7 +23,7 @@ class Backend(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ObjectInfo(msgspec.Struct, frozen=True):
-    """What a backend knows of stored bytes: `size` in bytes, `etag` without quotes, `modified` in ns since the epoch."""
+    """What a backend knows of stored bytes: size in bytes, `etag` without quotes, `modified` in ns since the epoch."""
 
     size: int
     etag: str
@@ -93,7 +93,7 @@ class ServesBytes(Protocol):
     """A backend whose URLs point back at the store itself: it checks their signatures and moves the bytes."""
 
     def verify(self, method: str, key: str, query: str) -> str | None:
-        """Checks the signature in the raw `query`; returns the content type it was signed for (PUT), raises `Forbidden`."""
+        """Checks the signature in the raw `query`; returns the content type signed for (PUT), raises `Forbidden`."""
         ...
 
     async def put(self, key: str, body: AsyncIterator[bytes], headers: Mapping[str, str]) -> ObjectInfo:

@@ -35,7 +35,9 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--listen", default=None, metavar="HOST:PORT", help="Where to serve [127.0.0.1:4010]; port 0: a free one.")
+@click.option(
+    "--listen", default=None, metavar="HOST:PORT", help="Where to serve [127.0.0.1:4010]; port 0: a free one."
+)
 @_DATA
 @click.option("--token", default=None, help="Bearer token with every scope [made once, kept in DATA/token].")
 @click.option("--store", default=None, metavar="URL", help="Tables: sqlite:DIRECTORY or sqlite::memory:.")
@@ -108,7 +110,9 @@ def status(store: str | None) -> None:
         for table in asyncio.run(_on_store(service, store, look)):
             stored = "absent" if table.stored_version is None else f"{table.stored_version}/{table.declared_version}"
             projections = " ".join(f"{name}{'' if on else ' (off)'}" for name, on in table.projections.items())
-            click.echo(f"{service.name:10} {table.name:16} {stored:8} {table.rows:10} rows {table.bytes:12} B  {projections}")
+            click.echo(
+                f"{service.name:10} {table.name:16} {stored:8} {table.rows:10} rows {table.bytes:12} B  {projections}"
+            )
 
 
 async def _on_store(

@@ -18,7 +18,7 @@ SOURCE_ID: Final = "20000000-0000-4000-8000-000000000001"
 
 
 async def serve(data: Path, options: Mapping[str, str], environ: Mapping[str, str]) -> None:
-    """Runs every installed service until SIGTERM or SIGINT. `options` are the command line's words, which win over `environ`.
+    """Runs every installed service until SIGTERM or SIGINT. `options` come from the command line and win.
 
     Raises `StartRefused` when another `tams dev` uses `data`, or the data are of a newer version.
     """
@@ -29,7 +29,7 @@ async def serve(data: Path, options: Mapping[str, str], environ: Mapping[str, st
 
 
 def configuration(data: Path, options: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The configuration of a development store: everything under `data`, unless `options` or `environ` say otherwise."""
+    """The configuration of a development store: all under `data` unless `options` or `environ` say otherwise."""
     chosen = {"store": f"sqlite:{data}", "bus": f"sqlite:{data}", "objects": f"local:{data / 'media'}"}
     keys = {"store": "TAMS_STORE_URL", "bus": "TAMS_BUS_URL", "objects": "TAMS_OBJECTS_URL", "listen": "TAMS_LISTEN"}
     defaults = {keys[name]: url for name, url in chosen.items()}

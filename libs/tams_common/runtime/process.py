@@ -19,7 +19,7 @@ class BehaviourFailed(TamsError):
 
 
 async def serve_until_signal(host: Host, greeting: Callable[[], str]) -> None:
-    """Starts `host`, prints `greeting`, stops on SIGTERM or SIGINT; raises `BehaviourFailed` when one of its tasks ends."""
+    """Starts `host`, prints `greeting`, stops on SIGTERM or SIGINT; raises `BehaviourFailed` when a task ends."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

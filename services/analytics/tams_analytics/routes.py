@@ -1,4 +1,4 @@
-"""The paths that analytics answers: `/analytics/**` stand here when they are built; until then the store says 404."""
+"""The paths that analytics answers: none before `/analytics/**` is built."""
 
 from tams_common.http.routing import Route
 

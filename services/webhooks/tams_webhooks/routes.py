@@ -1,4 +1,4 @@
-"""The paths that webhooks answers: `/service/webhooks/**` and `/events` stand here when they are built; until then the store says 404 (WHK-1)."""
+"""The paths that webhooks answers: none before `/service/webhooks/**` and `/events` are built; they are 404 (WHK-1)."""
 
 from tams_common.http.routing import Route
 

@@ -1,9 +1,9 @@
 """Composition root of webhooks."""
 
+from tams_common.runtime.service import Built, Parts, Service
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.routes import ROUTES
 from tams_webhooks.tables import TABLES
-from tams_common.runtime.service import Built, Parts, Service
 
 
 def build(config: WebhooksConfig, parts: Parts) -> Built:

@@ -1,7 +1,7 @@
 """Objects as files: one file per object, its name a hash of the key, its properties in a trailer, written by rename.
 
-Layout: the media bytes, then the trailer as JSON, then the trailer's length (4 bytes, big-endian). One file is one fact:
-no crash can leave bytes of one upload beside the properties of another.
+Layout: the media bytes, then the trailer as JSON, then the trailer's length (4 bytes, big-endian). One file is one
+fact: no crash can leave bytes of one upload beside the properties of another.
 """
 
 import hashlib

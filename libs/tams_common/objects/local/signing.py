@@ -47,14 +47,14 @@ def expiry(clock: Clock, lifetime: int) -> int:
     return now - now % WINDOW + WINDOW + lifetime + GRACE
 
 
-def verify(secret: bytes, clock: Clock, method: str, *, key: str, query: str) -> str | None:
-    """Checks a URL's query; returns the content type that a PUT was signed for. Raises `Forbidden` (URL-9)."""
+def verify(secret: bytes, now: int, *, method: str, key: str, query: str) -> str | None:
+    """Checks a URL's query at `now` (ns); returns the content type of a PUT, raises `Forbidden` (URL-9)."""
     given = dict(parse_qsl(query, keep_blank_values=True))
     expires, content_type = given.get("expires", ""), given.get("content-type", "")
     signed_for = "PUT" if method == "PUT" else "GET"
     expected = signature(secret, signed_for, key, expires=expires, content_type=content_type)
     if not hmac.compare_digest(expected.encode(), given.get("signature", "").encode()):
         raise Forbidden(f"the signature of the URL does not permit {method}; ask the store for a fresh URL")
-    if int(expires) < clock() // NS:
+    if int(expires) < now // NS:
         raise Forbidden("the URL has expired; ask the store for a fresh one")
     return content_type if signed_for == "PUT" else None

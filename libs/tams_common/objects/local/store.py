@@ -74,7 +74,7 @@ class LocalObjects:
 
     def verify(self, method: str, key: str, query: str) -> str | None:
         """Checks a signed URL; returns the content type of a PUT, raises `Forbidden`."""
-        return signing.verify(self._secret, self._clock, method, key=key, query=query)
+        return signing.verify(self._secret, self._clock(), method=method, key=key, query=query)
 
     async def head(self, key: str) -> ObjectInfo | None:
         """Size, type and checksums of what is stored, or None."""
