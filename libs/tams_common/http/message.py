@@ -25,7 +25,7 @@ class Context(msgspec.Struct, frozen=True):
 
 
 class Request:
-    """One HTTP request. `path` and `query` are raw (still percent-encoded); `headers` are case-insensitive by lower-case name;
+    """One HTTP request. `path` and `query` are raw (still percent-encoded), `headers` are read by lower-case name, and
     `params` are the decoded path parameters of the matched route."""
 
     __slots__ = ("body", "body_limit", "context", "headers", "method", "params", "path", "query")
@@ -48,6 +48,9 @@ class Request:
             if len(self.body) > self.body_limit:
                 raise too_large(self.body_limit)
             return self.body
+        announced = self.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self.body_limit:
+            raise too_large(self.body_limit)
         parts: list[bytes] = []
         size = 0
         async for part in self.body:
@@ -73,7 +76,8 @@ def too_large(limit: int) -> TooLarge:
 
 
 class Response:
-    """One HTTP response. A body that is an iterator is streamed; `headers` then carries `content-length` when it is known."""
+    """One HTTP response; header names are in lower case. A body that is an iterator is streamed, its `content-length` is
+    then the handler's to set where it is known."""
 
     __slots__ = ("body", "headers", "status")
 

@@ -95,5 +95,5 @@ def decode(text: str, where: str) -> str:
         position = text.find("%", position + 1)
     try:
         return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise InvalidInput(f"{where} is not valid UTF-8 after percent-decoding", field=where) from None

@@ -1,0 +1,39 @@
+"""A service as one callable: finds the route, calls its handler, turns errors into problems."""
+
+from collections.abc import AsyncGenerator, Iterable
+
+from tams_common.clock import Clock, system_clock
+from tams_common.http.message import Request, Response
+from tams_common.http.problems import problem_response
+from tams_common.http.routing import Route, Router
+
+
+class ServiceApp:
+    """Answers requests by `routes`; every request gets a response, errors included."""
+
+    def __init__(self, routes: Iterable[Route], *, clock: Clock = system_clock) -> None:
+        self._router = Router((route.method, route.path, route) for route in routes)
+        self._clock = clock
+
+    async def __call__(self, request: Request) -> Response:
+        """Answers `request`; a HEAD is its GET without the body (HEAD-2 to HEAD-4)."""
+        try:
+            route, request.params = self._router.match(request.method, request.path)
+            request.body_limit = route.body_limit
+            response = await route.handler(request)
+        except Exception as error:  # noqa: BLE001 — the table of problems logs what is unexpected
+            response = problem_response(error, request, clock=self._clock)
+        if request.method == "HEAD":
+            await drop_body(response)
+        return response
+
+
+async def drop_body(response: Response) -> None:
+    """Takes the body off a response and keeps its length in the headers."""
+    body = response.body
+    if isinstance(body, bytes):
+        if body:
+            response.headers.setdefault("content-length", str(len(body)))
+    elif isinstance(body, AsyncGenerator):
+        await body.aclose()
+    response.body = b""

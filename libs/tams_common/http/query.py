@@ -1,0 +1,129 @@
+"""Query parameters, read strictly: every error names its parameter and what was expected (GEN-7 to GEN-9)."""
+
+import re
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+from tams_common.errors import InvalidInput
+from tams_common.http.routing import decode
+from tams_common.ids import is_uuid
+from tams_common.timerange import TimeFormatError, TimeRange
+
+D = TypeVar("D")
+
+_LABELS: Final = re.compile(r"([^,]+(,[^,]+)*)?")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+class Params:
+    """The decoded query of a request. Unknown parameters are ignored (GEN-9), a known one may be given once.
+
+    Every accessor returns None (or its default) for an absent parameter and raises `InvalidInput` for a bad one.
+    """
+
+    __slots__ = ("_repeated", "_values", "pairs")
+
+    def __init__(self, pairs: tuple[tuple[str, str], ...]) -> None:
+        self.pairs = pairs
+        self._values = dict(pairs)
+        self._repeated = len(self._values) != len(pairs)
+
+    @classmethod
+    def parse(cls, raw: str) -> "Params":
+        """Reads a raw query; `+` is a space, as HTML forms and most clients write it."""
+        if not raw:
+            return _EMPTY
+        pairs = []
+        for part in raw.split("&"):
+            name, _, value = part.partition("=")
+            if "%" in name or "+" in name or not name.isascii():
+                name = decode(name.replace("+", " "), "query parameter name")
+            if "%" in value or "+" in value or not value.isascii():
+                value = decode(value.replace("+", " "), f"query parameter {name}")
+            if part:
+                pairs.append((name, value))
+        return cls(tuple(pairs))
+
+    def text(self, name: str) -> str | None:
+        """The value as it is."""
+        value = self._values.get(name)
+        if value is not None and self._repeated and sum(pair[0] == name for pair in self.pairs) > 1:
+            raise _expected(name, "only one value", "several")
+        return value
+
+    def present(self, name: str) -> bool:
+        """Whether the parameter was given, with whatever value."""
+        return name in self._values
+
+    def prefixed(self, prefix: str) -> dict[str, str]:
+        """The parameters whose names begin with `prefix`, by the rest of their names: `tag.{name}`."""
+        return {name[len(prefix) :]: self.text(name) or "" for name in self._values if name.startswith(prefix)}
+
+    def boolean(self, name: str, default: D) -> bool | D:
+        """`true` or `false` (GEN-7)."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if value not in ("true", "false"):
+            raise _expected(name, "true or false", value)
+        return value == "true"
+
+    def integer(self, name: str) -> int | None:
+        """A whole number."""
+        value = self.text(name)
+        if value is None:
+            return None
+        if not _INTEGER.fullmatch(value):
+            raise _expected(name, "a whole number", value)
+        return int(value)
+
+    def timerange(self, name: str) -> TimeRange | None:
+        """A timerange in any of its forms; the empty text is the empty range (TIME-6)."""
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            return TimeRange.parse(value)
+        except TimeFormatError as error:
+            raise InvalidInput(f"query parameter {name}: {error}", field=name) from None
+
+    def choice(self, name: str, allowed: Iterable[str]) -> str | None:
+        """One of the `allowed` words."""
+        value = self.text(name)
+        if value is not None and value not in allowed:
+            raise _expected(name, f"one of {', '.join(allowed)}", value)
+        return value
+
+    def uuid(self, name: str) -> str | None:
+        """A UUID as the API writes them (GEN-4)."""
+        value = self.text(name)
+        if value is not None and not is_uuid(value):
+            raise _expected(name, "a UUID in lower case", value)
+        return value
+
+    def uuid_list(self, name: str) -> tuple[str, ...] | None:
+        """UUIDs with commas between them; the empty text has none."""
+        value = self.text(name)
+        if value is None:
+            return None
+        ids = tuple(value.split(",")) if value else ()
+        if not all(map(is_uuid, ids)):
+            raise _expected(name, "UUIDs in lower case with commas between them", value)
+        return ids
+
+    def labels(self, name: str) -> tuple[str, ...] | None:
+        """Labels with commas between them; the empty text has none (SEG-12, SEG-13)."""
+        value = self.text(name)
+        if value is None:
+            return None
+        if not _LABELS.fullmatch(value):
+            raise _expected(name, "labels with single commas between them", value)
+        return tuple(value.split(",")) if value else ()
+
+
+_EMPTY: Final = Params(())
+
+
+def _expected(name: str, expected: str, found: str) -> InvalidInput:
+    excerpt = found if len(found) <= 64 else f"{found[:64]}…"
+    return InvalidInput(f"query parameter {name}: expected {expected}, found {excerpt!r}", field=name)
