@@ -5,13 +5,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-
-class Topic(msgspec.Struct, frozen=True):
-    """A named log. `retention_hours` None keeps records for ever; `partitions` is ignored by the embedded bus (always one)."""
-
-    name: str
-    partitions: int = 12
-    retention_hours: int | None = 24 * 7
+from tams_common.events import Topic
 
 
 class Partition(msgspec.Struct, frozen=True, order=True):
@@ -46,7 +40,7 @@ Offsets: TypeAlias = Mapping[Partition, int]
 """For each partition the next offset to read."""
 
 Assigned: TypeAlias = Callable[[Sequence[Partition]], Awaitable[Offsets]]
-"""Asked whenever partitions are assigned: where reading starts in each; a partition that is left out starts at its oldest record."""
+"""Asked whenever partitions are assigned: where reading starts in each, by default at the oldest record."""
 
 
 class Consumer(Protocol):
@@ -55,16 +49,17 @@ class Consumer(Protocol):
     async def poll(self, *, limit: int, timeout: float) -> list[Record]:
         """Up to `limit` records, in order within each partition; empty after `timeout` seconds without any.
 
-        Raises `Unavailable` while the bus is down; a later call goes on where this one stopped.
+        Raises `Unavailable` while the bus is down, and what `assigned` raises; a later call goes on where this stopped.
+        Raises `StartRefused` when `assigned` names a place beyond the log's end: then this is another log.
         """
         ...
 
     async def commit(self, offsets: Offsets) -> None:
-        """Tells the bus how far the group is: for monitoring and retention only, the truth stands in the consumer's tables."""
+        """Tells the bus how far the group is, for monitoring only: the truth stands in the consumer's tables."""
         ...
 
     async def close(self) -> None:
-        """Leaves the group at once."""
+        """Leaves the group at once; never raises: the place of a member that said no goodbye falls free by itself."""
         ...
 
 
@@ -86,10 +81,11 @@ class Bus(Protocol):
     async def publish(self, messages: Sequence[Message]) -> int:
         """Appends `messages` durably, in order; returns how many of them, from the first on, are acknowledged.
 
-        Fewer than all means that the rest must be published again. Raises `Unavailable` when none could be sent.
+        Fewer than all means that the rest must be published again. Raises `Unavailable` when none could be sent, also
+        when a topic does not exist. An id may be published twice: to tell that is the consumers' business.
         """
         ...
 
     async def consumer(self, group: str, topics: Sequence[str], *, assigned: Assigned) -> Consumer:
-        """Joins `group`."""
+        """Joins `group`; partitions come with the first `poll`. A topic must exist, else `Unavailable`."""
         ...

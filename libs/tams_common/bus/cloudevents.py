@@ -1,0 +1,67 @@
+"""How an envelope travels as a message: CloudEvents 1.0, binary mode, attributes in headers `ce_…`."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tams_common.bus.port import Message, Record
+from tams_common.errors import InvalidInput
+from tams_common.events import Envelope, timestamp
+from tams_common.ids import EventId, FlowId, Incarnation, SourceId
+
+_CONTENT_TYPE: Final = "application/json"
+
+
+def to_message(envelope: Envelope) -> Message:
+    """The message that carries `envelope`; absent attributes have no header."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": envelope.id,
+        "ce_type": envelope.type,
+        "ce_source": f"/{envelope.topic.replace('.', '/')}",
+        "ce_time": timestamp(envelope.at),
+        "ce_subject": envelope.key,
+        "ce_at": str(envelope.at),
+        "content-type": _CONTENT_TYPE,
+    }
+    extensions = {
+        "ce_flowid": envelope.flow_id,
+        "ce_sourceid": envelope.source_id,
+        "ce_flowcollectedby": ",".join(envelope.flow_collected_by),
+        "ce_sourcecollectedby": ",".join(envelope.source_collected_by),
+        "ce_incarnation": envelope.incarnation,
+    }
+    headers.update((name, value) for name, value in extensions.items() if value)
+    return Message(topic=envelope.topic, key=envelope.key, id=envelope.id, value=envelope.value, headers=headers)
+
+
+def from_record(record: Record) -> Envelope:
+    """The envelope in `record`, its value not looked at; raises `InvalidInput` when its headers are no envelope's."""
+    headers = record.headers
+    at = _required(headers, "ce_at")
+    if not at.isascii() or not at.isdigit():
+        raise InvalidInput(f"header ce_at is {at!r}, expected nanoseconds since 1970", field="ce_at")
+    return Envelope(
+        id=EventId(record.id),
+        topic=record.partition.topic,
+        key=record.key,
+        at=int(at),
+        type=_required(headers, "ce_type"),
+        value=record.value,
+        flow_id=FlowId(headers["ce_flowid"]) if "ce_flowid" in headers else None,
+        source_id=SourceId(headers["ce_sourceid"]) if "ce_sourceid" in headers else None,
+        flow_collected_by=tuple(FlowId(flow) for flow in _listed(headers, "ce_flowcollectedby")),
+        source_collected_by=tuple(SourceId(source) for source in _listed(headers, "ce_sourcecollectedby")),
+        incarnation=Incarnation(headers["ce_incarnation"]) if "ce_incarnation" in headers else None,
+    )
+
+
+def _required(headers: Mapping[str, str], name: str) -> str:
+    value = headers.get(name)
+    if not value:
+        raise InvalidInput(f"header {name} is missing", field=name)
+    return value
+
+
+def _listed(headers: Mapping[str, str], name: str) -> list[str]:
+    value = headers.get(name)
+    return value.split(",") if value else []

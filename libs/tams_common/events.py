@@ -1,0 +1,286 @@
+"""The eight TAMS events and the envelope in which they travel (checklist EVT, architecture 4)."""
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from tams_common.clock import date_time
+from tams_common.errors import InvalidInput
+from tams_common.ids import EventId, FlowId, Incarnation, SourceId
+from tams_common.timerange import NS
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """A named log. `retention_hours` None keeps records for ever; the embedded bus always has one partition."""
+
+    name: str
+    partitions: int = 12
+    retention_hours: int | None = 24 * 7
+
+
+FLOWS: Final = "tams.flows"
+SOURCES: Final = "tams.sources"
+SEGMENTS: Final = "tams.segments"
+TOPICS: Final = (Topic(FLOWS), Topic(SOURCES), Topic(SEGMENTS))
+
+EVENT_LIMIT: Final = 64 * 1024
+"""Bytes of one `flows/segments_added` value at most; more segments make more events."""
+RESOURCE_LIMIT: Final = 100 * 1024
+"""Bytes of a flow's or a source's JSON at most; a larger one is refused."""
+_WRAPPING: Final = 256
+"""Bytes kept free for what stands around the segments in a value; a test holds this against the real thing."""
+
+
+class _Event(msgspec.Struct, frozen=True, tag_field="event_type"):
+    event_timestamp: str
+
+
+class FlowBody(msgspec.Struct, frozen=True):
+    """The flow exactly as GET shows it."""
+
+    flow: msgspec.Raw
+
+
+class FlowIdBody(msgspec.Struct, frozen=True):
+    """Which flow is gone."""
+
+    flow_id: FlowId
+
+
+class SegmentsBody(msgspec.Struct, frozen=True):
+    """Segments as GET shows them, without URLs."""
+
+    flow_id: FlowId
+    segments: list[msgspec.Raw]
+
+
+class RangeBody(msgspec.Struct, frozen=True):
+    """A timerange that begins and ends within deleted segments (EVT-6)."""
+
+    flow_id: FlowId
+    timerange: str
+
+
+class SourceBody(msgspec.Struct, frozen=True):
+    """The source exactly as GET shows it."""
+
+    source: msgspec.Raw
+
+
+class SourceIdBody(msgspec.Struct, frozen=True):
+    """Which source is gone."""
+
+    source_id: SourceId
+
+
+class FlowCreated(_Event, frozen=True, tag="flows/created"):
+    """EVT-2."""
+
+    event: FlowBody
+
+
+class FlowUpdated(_Event, frozen=True, tag="flows/updated"):
+    """EVT-3."""
+
+    event: FlowBody
+
+
+class FlowDeleted(_Event, frozen=True, tag="flows/deleted"):
+    """EVT-4."""
+
+    event: FlowIdBody
+
+
+class SegmentsAdded(_Event, frozen=True, tag="flows/segments_added"):
+    """EVT-5."""
+
+    event: SegmentsBody
+
+
+class SegmentsDeleted(_Event, frozen=True, tag="flows/segments_deleted"):
+    """EVT-6."""
+
+    event: RangeBody
+
+
+class SourceCreated(_Event, frozen=True, tag="sources/created"):
+    """EVT-7."""
+
+    event: SourceBody
+
+
+class SourceUpdated(_Event, frozen=True, tag="sources/updated"):
+    """EVT-7."""
+
+    event: SourceBody
+
+
+class SourceDeleted(_Event, frozen=True, tag="sources/deleted"):
+    """EVT-8."""
+
+    event: SourceIdBody
+
+
+Event: TypeAlias = (
+    FlowCreated
+    | FlowUpdated
+    | FlowDeleted
+    | SegmentsAdded
+    | SegmentsDeleted
+    | SourceCreated
+    | SourceUpdated
+    | SourceDeleted
+)
+_decoder: Final[msgspec.json.Decoder[Event]] = msgspec.json.Decoder(Event)
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event is about, for those who filter events without looking anything up (EVT-16).
+
+    `flow_collected_by` are the flows that collect the flow, `source_collected_by` the sources that collect the source,
+    as they were when the change was made. `incarnation` is the flow's: events of an older one are to be ignored.
+    """
+
+    flow_id: FlowId | None = None
+    source_id: SourceId | None = None
+    flow_collected_by: tuple[FlowId, ...] = ()
+    source_collected_by: tuple[SourceId, ...] = ()
+    incarnation: Incarnation | None = None
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """An event on its way: `value` is its JSON, `at` (ns) rises with every event of a key, `id` names it for ever."""
+
+    id: EventId
+    topic: str
+    key: str
+    at: int
+    type: str
+    value: bytes
+    flow_id: FlowId | None = None
+    source_id: SourceId | None = None
+    flow_collected_by: tuple[FlowId, ...] = ()
+    source_collected_by: tuple[SourceId, ...] = ()
+    incarnation: Incarnation | None = None
+
+    def event(self) -> Event:
+        """The event in `value`; raises `msgspec.DecodeError` for anything else."""
+        return _decoder.decode(self.value)
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An event before its transaction has given it a moment and an id; `body` is the JSON of its `event` member."""
+
+    topic: str
+    key: str
+    type: str
+    body: bytes
+    subject: Subject
+
+    def seal(self, *, id: EventId, at: int) -> Envelope:
+        """The event that happened `at` (ns)."""
+        head = f'{{"event_type":"{self.type}","event_timestamp":"{timestamp(at)}","event":'.encode()
+        return Envelope(
+            id=id,
+            topic=self.topic,
+            key=self.key,
+            at=at,
+            type=self.type,
+            value=b"".join((head, self.body, b"}")),
+            flow_id=self.subject.flow_id,
+            source_id=self.subject.source_id,
+            flow_collected_by=self.subject.flow_collected_by,
+            source_collected_by=self.subject.source_collected_by,
+            incarnation=self.subject.incarnation,
+        )
+
+
+def timestamp(ns: int) -> str:
+    """RFC 3339 with microseconds and `Z`, as many digits as the parsers of receivers take (EVT-1)."""
+    return f"{date_time(ns)[:-1]}.{ns % NS // 1000:06d}Z"
+
+
+def flow_created(flow_json: bytes, subject: Subject) -> Draft:
+    """`flows/created`; `flow_json` is the very JSON of GET. Raises `InvalidInput` beyond `RESOURCE_LIMIT`."""
+    return _flow_draft(FlowCreated, FLOWS, _wrapped("flow", flow_json), subject)
+
+
+def flow_updated(flow_json: bytes, subject: Subject) -> Draft:
+    """`flows/updated`: the flow after the change."""
+    return _flow_draft(FlowUpdated, FLOWS, _wrapped("flow", flow_json), subject)
+
+
+def flow_deleted(subject: Subject) -> Draft:
+    """`flows/deleted`, also when the deletion has only begun."""
+    return _flow_draft(FlowDeleted, FLOWS, f'{{"flow_id":"{subject.flow_id}"}}'.encode(), subject)
+
+
+def segments_added(segments: Sequence[bytes], subject: Subject) -> list[Draft]:
+    """`flows/segments_added`, as many as `EVENT_LIMIT` asks for, in order. `segments` are rendered without URLs.
+
+    Raises `InvalidInput` for one that is too large on its own.
+    """
+    drafts: list[Draft] = []
+    first = size = 0
+    for index, segment in enumerate(segments):
+        cost = len(segment) + 1
+        if cost > EVENT_LIMIT - _WRAPPING:
+            raise InvalidInput(f"the segment's JSON has more than {EVENT_LIMIT - _WRAPPING} bytes", field=f"$[{index}]")
+        if size + cost > EVENT_LIMIT - _WRAPPING:
+            drafts.append(_segments_draft(segments[first:index], subject))
+            first, size = index, 0
+        size += cost
+    if segments:
+        drafts.append(_segments_draft(segments[first:], subject))
+    return drafts
+
+
+def segments_deleted(timerange: str, subject: Subject) -> Draft:
+    """`flows/segments_deleted`; `timerange` begins and ends within deleted segments (EVT-6)."""
+    body = f'{{"flow_id":"{subject.flow_id}","timerange":"{timerange}"}}'.encode()
+    return _flow_draft(SegmentsDeleted, SEGMENTS, body, subject)
+
+
+def source_created(source_json: bytes, subject: Subject) -> Draft:
+    """`sources/created`; `source_json` is the very JSON of GET. Raises `InvalidInput` beyond `RESOURCE_LIMIT`."""
+    return _source_draft(SourceCreated, _wrapped("source", source_json), subject)
+
+
+def source_updated(source_json: bytes, subject: Subject) -> Draft:
+    """`sources/updated`: the source after the change."""
+    return _source_draft(SourceUpdated, _wrapped("source", source_json), subject)
+
+
+def source_deleted(subject: Subject) -> Draft:
+    """`sources/deleted`."""
+    return _source_draft(SourceDeleted, f'{{"source_id":"{subject.source_id}"}}'.encode(), subject)
+
+
+def event_type(kind: type[Event]) -> str:
+    """The exact string of EVT-9 for a class of events."""
+    config: Any = kind.__struct_config__
+    return str(config.tag)
+
+
+def _segments_draft(segments: Sequence[bytes], subject: Subject) -> Draft:
+    body = b"".join((f'{{"flow_id":"{subject.flow_id}","segments":['.encode(), b",".join(segments), b"]}"))
+    return _flow_draft(SegmentsAdded, SEGMENTS, body, subject)
+
+
+def _flow_draft(kind: type[Event], topic: str, body: bytes, subject: Subject) -> Draft:
+    if subject.flow_id is None:
+        raise TypeError("an event of a flow names the flow")
+    return Draft(topic, subject.flow_id, event_type(kind), body, subject)
+
+
+def _source_draft(kind: type[Event], body: bytes, subject: Subject) -> Draft:
+    if subject.source_id is None:
+        raise TypeError("an event of a source names the source")
+    return Draft(SOURCES, subject.source_id, event_type(kind), body, subject)
+
+
+def _wrapped(name: str, body: bytes) -> bytes:
+    if len(body) > RESOURCE_LIMIT:
+        raise InvalidInput(f"the {name}'s JSON has {len(body)} bytes, at most {RESOURCE_LIMIT} are allowed")
+    return b"".join((f'{{"{name}":'.encode(), body, b"}"))

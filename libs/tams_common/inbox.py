@@ -1,0 +1,277 @@
+"""Events arrive in a service's tables once: effect and position are one transaction, and the position is the truth."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+import structlog
+
+from tams_common.bus import Bus, Consumer, Message, Offsets, Partition, Record, Topic
+from tams_common.bus.backoff import Backoff
+from tams_common.bus.cloudevents import from_record
+from tams_common.clock import SECOND, Clock
+from tams_common.errors import Conflict, InvalidInput, Unavailable
+from tams_common.events import Envelope
+from tams_common.store import Guard, Query, Reader, Store, Table, Tx, Windowed, eq, lt
+
+_log = structlog.get_logger(__name__)
+_HOUR: Final = 3600 * SECOND
+T = TypeVar("T")
+
+Apply: TypeAlias = Callable[[Tx, Envelope], None]
+"""A plain function that makes an event's effect on the tables. `InvalidInput` and `msgspec.DecodeError` mean that the
+event can never be applied. It may be run again, so it has no effect but through the transaction."""
+
+
+class PositionRow(msgspec.Struct, frozen=True):
+    """The next offset of a partition whose record is to be applied; all before it have been."""
+
+    consumer_group: str
+    topic: str
+    number: int
+    next: int
+    version: int
+
+
+class InboxRow(msgspec.Struct, frozen=True):
+    """An event that has been applied: its moment (ns) and id."""
+
+    consumer_group: str
+    topic: str
+    number: int
+    at: int
+    id: str
+
+
+POSITIONS: Final = Table("positions", PositionRow, key=("consumer_group", "topic", "number"))
+INBOX: Final = Table(
+    "inbox",
+    InboxRow,
+    key=("consumer_group", "topic", "number", "at", "id"),
+    sort=("consumer_group", "topic", "number", "at"),
+    paging=Windowed(),
+    guarded_by=Guard("positions", ("consumer_group", "topic", "number")),
+)
+
+
+class Interest(msgspec.Struct, frozen=True):
+    """What a service wants to hear, and what it does about it; `group` is shared by its replicas."""
+
+    group: str
+    topics: tuple[str, ...]
+    apply: Apply
+
+
+class SubscriptionSettings(msgspec.Struct, frozen=True):
+    """How a subscription works.
+
+    batch: records applied in one transaction, at most. poll: seconds to wait for a record.
+    dead_limit: poison per hour that is set aside; more of it stops the process.
+    keep: hours, in the events' own time, for which ids are remembered. A relay's duplicate follows its original before
+    anything staged much later, however long the relay was away in between.
+    """
+
+    batch: int = 200
+    poll: float = 5.0
+    dead_limit: int = 100
+    keep: int = 1
+
+
+DEFAULTS: Final = SubscriptionSettings()
+_PRUNE_EVERY: Final = 1000
+_REASON_LENGTH: Final = 500
+
+
+class TooMuchPoison(RuntimeError):
+    """So many events cannot be applied that something else must be wrong; the process is to stop."""
+
+
+class _Poison(Exception):
+    """The delivery at `index` cannot be applied."""
+
+    def __init__(self, index: int, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.index = index
+
+
+class _Delivery(msgspec.Struct):
+    """A record and its envelope; without one, only the position moves past it."""
+
+    record: Record
+    envelope: Envelope | None = None
+
+
+class _Ledger:
+    """What of `interest` has been applied, as transactions on the service's tables."""
+
+    def __init__(self, interest: Interest, *, keep_hours: int) -> None:
+        self._interest = interest
+        self._keep = keep_hours * _HOUR
+
+    def positions(self, tx: Reader, partitions: Iterable[Partition]) -> dict[Partition, PositionRow]:
+        """The positions of those of `partitions` that have one."""
+        group = self._interest.group
+        rows = tx.get_many(POSITIONS, [(group, partition.topic, partition.number) for partition in partitions])
+        return {Partition(row.topic, row.number): row for row in rows.values()}
+
+    def apply(self, tx: Tx, batch: Sequence[_Delivery]) -> None:
+        """Applies what is new in `batch` and moves the positions; raises `_Poison`."""
+        stored = self.positions(tx, {delivery.record.partition for delivery in batch})
+        reached = {partition: row.next for partition, row in stored.items()}
+        known = set(tx.get_many(INBOX, [INBOX.key_of(row) for row in map(self._inbox_row, batch) if row]))
+        fresh: list[InboxRow] = []
+        for index, delivery in enumerate(batch):
+            record, envelope = delivery.record, delivery.envelope
+            if record.offset < reached.get(record.partition, 0):
+                continue
+            reached[record.partition] = record.offset + 1
+            row = self._inbox_row(delivery)
+            if envelope is None or row is None or INBOX.key_of(row) in known:
+                continue
+            known.add(INBOX.key_of(row))
+            fresh.append(row)
+            try:
+                self._interest.apply(tx, envelope)
+            except (InvalidInput, msgspec.DecodeError) as error:
+                raise _Poison(index, error) from error
+        tx.insert(INBOX, fresh)
+        self._move(tx, stored, reached)
+
+    def prune(self, tx: Tx, batch: Sequence[_Delivery]) -> None:
+        """Forgets some of the ids that are much older than the latest in `batch`, partition by partition."""
+        latest: dict[Partition, int] = {}
+        for delivery in batch:
+            if delivery.envelope is not None:
+                partition = delivery.record.partition
+                latest[partition] = max(delivery.envelope.at, latest.get(partition, 0))
+        for partition, at in latest.items():
+            where = (
+                eq("consumer_group", self._interest.group),
+                eq("topic", partition.topic),
+                eq("number", partition.number),
+                lt("at", at - self._keep),
+            )
+            forgotten = tx.scan(INBOX, Query(where=where, limit=2 * _PRUNE_EVERY)).rows
+            tx.delete(INBOX, [INBOX.key_of(row) for row in forgotten])
+
+    def _move(self, tx: Tx, stored: Mapping[Partition, PositionRow], reached: Mapping[Partition, int]) -> None:
+        for partition, following in reached.items():
+            row = stored.get(partition)
+            version = row.version if row else 0
+            moved = PositionRow(self._interest.group, partition.topic, partition.number, following, version + 1)
+            if row is None:
+                tx.insert(POSITIONS, [moved])
+            elif row.next != following:
+                tx.update(POSITIONS, [moved], expect=[version])
+
+    def _inbox_row(self, delivery: _Delivery) -> InboxRow | None:
+        if delivery.envelope is None:
+            return None
+        partition, envelope = delivery.record.partition, delivery.envelope
+        return InboxRow(self._interest.group, partition.topic, partition.number, envelope.at, envelope.id)
+
+
+class Subscription:
+    """Applies the events of `interest` to `store`, once each.
+
+    What has been applied of a partition stands in `POSITIONS`, written in the transaction of the effect. So a record
+    read twice, or by a consumer that has lost its partition without noticing, is skipped; what the relay published
+    twice is known by its id.
+    """
+
+    def __init__(
+        self, store: Store, bus: Bus, *, interest: Interest, clock: Clock, settings: SubscriptionSettings = DEFAULTS
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._interest = interest
+        self._clock = clock
+        self._settings = settings
+        self._ledger = _Ledger(interest, keep_hours=settings.keep)
+        self._dead: list[int] = []
+        self._unpruned = 0
+
+    @property
+    def dead_topic(self) -> str:
+        """Where events are put that cannot be applied."""
+        return f"{self._interest.group}.dead"
+
+    async def run(self) -> None:
+        """Applies events until cancelled. Waits while bus or tables are unavailable; anything else is raised."""
+        await _patiently(lambda: self._bus.apply([Topic(self.dead_topic, partitions=1, retention_hours=None)]))
+        consumer = await _patiently(self._join)
+        try:
+            while True:
+                await self._step(consumer)
+        finally:
+            await consumer.close()
+
+    async def _join(self) -> Consumer:
+        return await self._bus.consumer(self._interest.group, self._interest.topics, assigned=self._assigned)
+
+    async def _assigned(self, partitions: Sequence[Partition]) -> Offsets:
+        stored = await self._store.read(lambda tx: self._ledger.positions(tx, partitions))
+        return {partition: row.next for partition, row in stored.items()}
+
+    async def _step(self, consumer: Consumer) -> None:
+        records = await _patiently(lambda: consumer.poll(limit=self._settings.batch, timeout=self._settings.poll))
+        if not records:
+            return
+        await self._take([_Delivery(record) for record in records])
+        try:
+            await consumer.commit({record.partition: record.offset + 1 for record in records})
+        except Unavailable as error:
+            _log.info("progress not reported", group=self._interest.group, reason=error.detail)
+
+    async def _take(self, batch: Sequence[_Delivery]) -> None:
+        """Applies `batch` in one transaction, without what cannot be applied: that is set aside first."""
+        for delivery in batch:
+            try:
+                delivery.envelope = from_record(delivery.record)
+            except InvalidInput as error:
+                await self._bury(delivery, error)
+        while True:
+            try:
+                await _patiently(lambda: self._store.run(lambda tx: self._ledger.apply(tx, batch)))
+                break
+            except _Poison as poison:
+                await self._bury(batch[poison.index], poison)
+        self._unpruned += len(batch)
+        if self._unpruned >= _PRUNE_EVERY:
+            await _patiently(lambda: self._store.run(lambda tx: self._ledger.prune(tx, batch)))
+            self._unpruned = 0
+
+    async def _bury(self, delivery: _Delivery, cause: Exception) -> None:
+        record = delivery.record
+        now = self._clock()
+        self._dead = [moment for moment in self._dead if now - moment < _HOUR]
+        if len(self._dead) >= self._settings.dead_limit:
+            raise TooMuchPoison(f"{self._interest.group}: event {record.id} of {record.partition}: {cause}") from cause
+        self._dead.append(now)
+        _log.error("event set aside", group=self._interest.group, event=record.id, reason=str(cause))
+        headers = {
+            **record.headers,
+            "dead_reason": str(cause)[:_REASON_LENGTH],
+            "dead_topic": record.partition.topic,
+            "dead_partition": str(record.partition.number),
+            "dead_offset": str(record.offset),
+        }
+        message = Message(topic=self.dead_topic, key=record.key, id=record.id, value=record.value, headers=headers)
+        await _patiently(lambda: self._publish(message))
+        delivery.envelope = None
+
+    async def _publish(self, message: Message) -> None:
+        if await self._bus.publish([message]) != 1:
+            raise Unavailable(f"the bus did not take event {message.id}")
+
+
+async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
+    backoff = Backoff()
+    while True:
+        try:
+            return await step()
+        except (Unavailable, Conflict) as error:
+            delay = backoff.next()
+            _log.warning("waiting", reason=error.detail, seconds=round(delay, 3))
+            await asyncio.sleep(delay)

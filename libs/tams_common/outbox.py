@@ -1,0 +1,233 @@
+"""Events leave a service through its outbox: staged with the change that caused them, carried on by the relay."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from tams_common.bus import Bus
+from tams_common.bus.backoff import Backoff
+from tams_common.bus.cloudevents import to_message
+from tams_common.clock import SECOND, Clock
+from tams_common.errors import Conflict, Unavailable
+from tams_common.events import Draft, Envelope
+from tams_common.ids import EventId, FlowId, IdSource, Incarnation, SourceId
+from tams_common.store import Query, Reader, Store, Table, Tx, Windowed
+
+_log = structlog.get_logger(__name__)
+
+
+class OutboxRow(msgspec.Struct, frozen=True):
+    """An envelope that has not left yet. Lists of ids are separated by commas; `size` is that of `value` in bytes."""
+
+    at: int
+    id: str
+    topic: str
+    key: str
+    type: str
+    flow_id: str | None
+    source_id: str | None
+    flow_collected_by: str
+    source_collected_by: str
+    incarnation: str | None
+    size: int
+    value: bytes
+
+
+class LeaseRow(msgspec.Struct, frozen=True):
+    """Who may do what `name` stands for, until when (ns)."""
+
+    name: str
+    owner: str
+    until: int
+    version: int
+
+
+OUTBOX: Final = Table("outbox", OutboxRow, key=("at", "id"), paging=Windowed())
+LEASES: Final = Table("leases", LeaseRow, key=("name",))
+LEASE: Final = "relay"
+
+
+def stage(tx: Tx, drafts: Sequence[Draft], *, at: int, new_id: IdSource) -> int:
+    """Stages `drafts`, in order, with the change that `tx` makes; returns the moment of the last one.
+
+    `at` (ns) must be later than what was returned for the same key before: keep that in the row that serialises the
+    key and take `clock.later`. Each further draft is 1 ns later than the one before, so that order is always told.
+    """
+    rows = [_row_of(draft.seal(id=EventId(new_id()), at=at + place)) for place, draft in enumerate(drafts)]
+    tx.insert(OUTBOX, rows)
+    return at + max(len(rows) - 1, 0)
+
+
+class RelaySettings(msgspec.Struct, frozen=True):
+    """How a relay works; times in seconds.
+
+    sweep: between looks at the outbox that nobody asked for. linger: after a batch, so that the next gathers some rows.
+    lease: how long a relay that fell silent keeps the outbox. drain: how long to go on when the service stops.
+    batch_rows, batch_bytes: what is read and sent at once, at most (yet always one row).
+    """
+
+    sweep: float = 1.0
+    linger: float = 0.01
+    lease: float = 10.0
+    drain: float = 5.0
+    batch_rows: int = 500
+    batch_bytes: int = 2 * 1024 * 1024
+
+
+DEFAULTS: Final = RelaySettings()
+
+
+class Relay:
+    """Carries the outbox of `store` to `bus`: at least once, in the order of each key.
+
+    Every sweep starts at the oldest row, whatever was read before: a transaction may commit an earlier moment late. One
+    relay drains an outbox at a time. That spares duplicates; order rests neither on it nor on clocks, because a row goes
+    only after the bus has acknowledged it and all before it, so the first copies on the bus are in order.
+    """
+
+    def __init__(
+        self, store: Store, bus: Bus, *, clock: Clock, new_id: IdSource, settings: RelaySettings = DEFAULTS
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._owner = new_id()
+        self._settings = settings
+        self._until = 0
+        self._asked = asyncio.Event()
+        self._backoff = Backoff()
+
+    def prompt(self) -> None:
+        """Something is in the outbox: look now. Called after a commit; to forget it costs time, never an event."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Relays until cancelled, then what is left, as far as the bus takes it."""
+        try:
+            while True:
+                await self._turn()
+        except asyncio.CancelledError:
+            await self._drain()
+            raise
+
+    async def sweep(self) -> bool:
+        """Relays the oldest batch; whether there was one. Raises `Unavailable` when not all of it could be sent."""
+        rows = await self._store.read(self._oldest)
+        if not rows or not await self._hold():
+            return False
+        sent = await self._bus.publish([to_message(_envelope_of(row)) for row in rows])
+        if sent:
+            self._until = await self._store.run(lambda tx: self._remove(tx, rows[:sent]))
+        if sent < len(rows):
+            raise Unavailable(f"the bus took {sent} of {len(rows)} events")
+        return True
+
+    async def _turn(self) -> None:
+        self._asked.clear()
+        try:
+            moved = await self.sweep()
+        except (Unavailable, Conflict) as error:
+            delay = self._backoff.next()
+            _log.warning("events wait", reason=error.detail, seconds=round(delay, 3))
+            await asyncio.sleep(delay)
+            return
+        self._backoff.reset()
+        if moved:
+            await asyncio.sleep(self._settings.linger)
+            return
+        try:
+            await asyncio.wait_for(self._asked.wait(), self._settings.sweep)
+        except TimeoutError:
+            return
+
+    async def _drain(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.drain):
+                while await self.sweep():
+                    pass
+                await self._store.run(self._release)
+        except (TimeoutError, Unavailable, Conflict) as error:
+            _log.warning("events wait for the next start", reason=str(error))
+
+    def _oldest(self, tx: Reader) -> list[OutboxRow]:
+        if self._is_barred(tx.get(LEASES, (LEASE,))):
+            return []
+        sizes = tx.select(OUTBOX, ("size",), Query(limit=self._settings.batch_rows)).rows
+        count = total = 0
+        for (size,) in sizes:
+            total += int(size or 0)
+            if count and total > self._settings.batch_bytes:
+                break
+            count += 1
+        return tx.scan(OUTBOX, Query(limit=count)).rows if count else []
+
+    async def _hold(self) -> bool:
+        """Whether this relay may send: its lease lasts for a while yet, or could be taken."""
+        if self._until - self._clock() < self._settings.lease * SECOND / 2:
+            self._until = await self._store.run(self._take)
+        return self._until > 0
+
+    def _take(self, tx: Tx) -> int:
+        """Takes or renews the lease; returns its end, 0 when another relay holds it."""
+        lease = tx.get(LEASES, (LEASE,))
+        return 0 if self._is_barred(lease) else self._prolong(tx, lease)
+
+    def _remove(self, tx: Tx, rows: Sequence[OutboxRow]) -> int:
+        """Removes rows that were sent, unless another relay has taken over: then they are its business."""
+        lease = tx.get(LEASES, (LEASE,))
+        if lease is None or lease.owner != self._owner:
+            return 0
+        tx.delete(OUTBOX, [OUTBOX.key_of(row) for row in rows])
+        return self._prolong(tx, lease)
+
+    def _prolong(self, tx: Tx, lease: LeaseRow | None) -> int:
+        until = self._clock() + int(self._settings.lease * SECOND)
+        if lease is None:
+            tx.insert(LEASES, [LeaseRow(LEASE, self._owner, until, 1)])
+        else:
+            tx.update(LEASES, [LeaseRow(LEASE, self._owner, until, lease.version + 1)], expect=[lease.version])
+        return until
+
+    def _release(self, tx: Tx) -> None:
+        lease = tx.get(LEASES, (LEASE,))
+        if lease is not None and lease.owner == self._owner:
+            tx.update(LEASES, [LeaseRow(LEASE, self._owner, 0, lease.version + 1)], expect=[lease.version])
+
+    def _is_barred(self, lease: LeaseRow | None) -> bool:
+        return lease is not None and lease.owner != self._owner and lease.until > self._clock()
+
+
+def _row_of(envelope: Envelope) -> OutboxRow:
+    return OutboxRow(
+        at=envelope.at,
+        id=envelope.id,
+        topic=envelope.topic,
+        key=envelope.key,
+        type=envelope.type,
+        flow_id=envelope.flow_id,
+        source_id=envelope.source_id,
+        flow_collected_by=",".join(envelope.flow_collected_by),
+        source_collected_by=",".join(envelope.source_collected_by),
+        incarnation=envelope.incarnation,
+        size=len(envelope.value),
+        value=envelope.value,
+    )
+
+
+def _envelope_of(row: OutboxRow) -> Envelope:
+    return Envelope(
+        id=EventId(row.id),
+        topic=row.topic,
+        key=row.key,
+        at=row.at,
+        type=row.type,
+        value=row.value,
+        flow_id=FlowId(row.flow_id) if row.flow_id else None,
+        source_id=SourceId(row.source_id) if row.source_id else None,
+        flow_collected_by=tuple(FlowId(flow) for flow in row.flow_collected_by.split(",") if flow),
+        source_collected_by=tuple(SourceId(source) for source in row.source_collected_by.split(",") if source),
+        incarnation=Incarnation(row.incarnation) if row.incarnation else None,
+    )
