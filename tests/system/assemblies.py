@@ -1,0 +1,51 @@
+"""The assemblies on which the same story runs: one process in memory, one on files, a process per service."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+from tams_common.runtime import registry
+from tams_common.runtime.host import Host
+from tests.system import processes
+from tests.system.api import Api
+from tests.system.processes import TOKEN
+
+Assembly: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Api]]
+
+
+@asynccontextmanager
+async def in_memory(scratch: Path) -> AsyncIterator[Api]:
+    """Every service in this process; tables, bus and media vanish with it."""
+    environ = {
+        "TAMS_STORE_URL": "sqlite::memory:",
+        "TAMS_BUS_URL": "sqlite::memory:",
+        "TAMS_OBJECTS_URL": "local::memory:",
+        "TAMS_LISTEN": "127.0.0.1:0",
+        "TAMS_API_GATEWAY_TOKEN": TOKEN,
+    }
+    host = Host(registry.load_all(), environ, migrate=True)
+    await host.start()
+    try:
+        async with Api(host.url, TOKEN) as api:
+            yield api
+    finally:
+        await host.stop()
+
+
+@asynccontextmanager
+async def on_files(scratch: Path) -> AsyncIterator[Api]:
+    """`tams dev` as a newcomer starts it."""
+    async with processes.dev(scratch / "data") as child, Api(child.url, TOKEN) as api:
+        yield api
+
+
+@asynccontextmanager
+async def in_processes(scratch: Path) -> AsyncIterator[Api]:
+    """Every service in an operating system process of its own, on shared files."""
+    async with AsyncExitStack() as stack:
+        children = await stack.enter_async_context(processes.every_service(scratch / "data"))
+        yield await stack.enter_async_context(Api(children["api-gateway"][0].url, TOKEN))
+
+
+ASSEMBLIES: dict[str, Assembly] = {"memory": in_memory, "files": on_files, "processes": in_processes}

@@ -1,0 +1,113 @@
+"""Bad luck: killed processes, races between processes, a flow that closes while it is written."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from tests.common.eventually import eventually
+from tests.system import processes, words
+from tests.system.api import Api, escaped
+from tests.system.processes import TOKEN
+
+
+def segment_events(data: Path) -> list[str]:
+    """The object ids in the `flows/segments_added` events on the bus, in order."""
+    with closing(sqlite3.connect(f"file:{data / 'bus.sqlite'}?mode=ro", uri=True)) as db:
+        columns = {row[1] for row in db.execute("PRAGMA table_info(log)")}
+        assert {"topic", "value"} <= columns, columns
+        rows = db.execute("SELECT value FROM log WHERE topic = 'tams.segments'").fetchall()
+    events: list[dict[str, Any]] = [msgspec.json.decode(value) for (value,) in rows]
+    added = [event["event"]["segments"] for event in events if event["event_type"] == "flows/segments_added"]
+    return [segment["object_id"] for segments in added for segment in segments]
+
+
+@pytest.mark.parametrize("moment", range(6))
+async def test_kill_in_the_middle_of_a_bulk_post(tmp_path: Path, moment: int) -> None:
+    """All of the request or none of it; its event on the bus if and only if it is there; the media intact."""
+    data = tmp_path / "data"
+    async with processes.dev(data) as child, Api(child.url, TOKEN) as api:
+        flow = await words.make_flow(api)
+        objects = [item for _ in range(3) for item in await words.allocate(api, flow, 300)]
+        ids = [item["object_id"] for item in objects]
+        await api.upload(objects[0]["put_url"], b"media" * 1000)
+        items = [words.segment(id_, n, n + 1) for n, id_ in enumerate(ids)]
+        posting = asyncio.create_task(api.call("POST", f"/flows/{flow}/segments", json=items, expect=(201,)))
+        await asyncio.wait([posting], timeout=moment * 0.012)
+        child.kill()
+        await child.process.wait()
+        answered = await asyncio.gather(posting, return_exceptions=True)
+        assert isinstance(answered[0], aiohttp.ClientError | OSError) or getattr(answered[0], "status", 0) == 201
+    async with processes.dev(data) as child, Api(child.url, TOKEN) as api:
+        stored = [item["object_id"] for item in await api.all(f"/flows/{flow}/segments?limit=300&accept_get_urls=")]
+        assert stored in ([], ids)
+        if not isinstance(answered[0], BaseException):
+            assert stored == ids
+        await words.fill(
+            api, flow, 1, start=5000
+        )  # a later event of the same flow: by its arrival all earlier ones are there
+
+        async def later_event() -> bool:
+            return len(segment_events(data)) > len(stored)
+
+        await eventually(later_event)
+        assert list(dict.fromkeys(segment_events(data)))[: len(stored)] == stored
+        assert len(set(segment_events(data))) == len(stored) + 1
+        if stored:
+            (first,) = (await api.get(f"/flows/{flow}/segments?limit=1&timerange={escaped('[0:0]')}")).json()
+            assert (await api.download(first["get_urls"][0]["url"])).body == b"media" * 1000
+
+
+async def test_two_processes_race_for_one_timeline(tmp_path: Path) -> None:
+    """Two replicas of every service, one flow: never an overlap, never a lost segment."""
+    async with processes.every_service(tmp_path / "data", replicas=2) as children:
+        first, second = (child.url for child in children["api-gateway"])
+        async with Api(first, TOKEN) as one, Api(second, TOKEN) as two:
+            flow = await words.make_flow(one)
+            accepted: list[tuple[int, int]] = []
+
+            async def writer(api: Api, offset: int) -> None:
+                ids = [item["object_id"] for item in await words.allocate(api, flow, 40)]
+                for n, id_ in enumerate(ids):
+                    start = 3 * n + offset
+                    body = words.segment(id_, start, start + 2)
+                    answer = await api.call("POST", f"/flows/{flow}/segments", json=body, expect=(201, 400))
+                    if answer.status == 201:
+                        accepted.append((start, start + 2))
+
+            await asyncio.gather(*(writer(api, offset) for api in (one, two) for offset in (0, 1)))
+            ranges = [item["timerange"] for item in await two.all(f"/flows/{flow}/segments?limit=300")]
+            assert ranges == [f"[{start}:0_{end}:0)" for start, end in sorted(accepted)]
+            ordered = sorted(accepted)
+            assert all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:], strict=False))
+            assert len(accepted) >= 40
+
+
+async def test_read_only_holds_at_every_replica(tmp_path: Path) -> None:
+    async with processes.every_service(tmp_path / "data", replicas=2) as children:
+        first, second = (child.url for child in children["api-gateway"])
+        async with Api(first, TOKEN) as one, Api(second, TOKEN) as two:
+            flow = await words.make_flow(one)
+            ids = [item["object_id"] for item in await words.allocate(two, flow, 20)]
+            for n in range(0, 20, 2):
+                await two.post(f"/flows/{flow}/segments", words.segment(ids[n], n, n + 1))
+                await one.put(f"/flows/{flow}/read_only", True, expect=204)
+                body = words.segment(ids[n + 1], n + 1, n + 2)
+                await two.post(f"/flows/{flow}/segments", body, expect=403)
+                await one.post(f"/flows/{flow}/segments", body, expect=403)
+                await two.put(f"/flows/{flow}/read_only", False, expect=204)
+
+
+async def test_a_service_that_is_down_is_a_problem_not_an_empty_list(tmp_path: Path) -> None:
+    async with processes.every_service(tmp_path / "data") as children:
+        async with Api(children["api-gateway"][0].url, TOKEN) as api:
+            flow = await words.make_flow(api)
+            await children["segments"][0].stop()
+            answer = await api.call("GET", f"/flows/{flow}/segments", expect=(502, 503))
+            assert answer.json()["status"] == answer.status
+            await api.get(f"/flows/{flow}")

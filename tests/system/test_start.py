@@ -1,0 +1,160 @@
+"""What a newcomer meets at the start, and what stops one."""
+
+import asyncio
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.system import processes, words
+from tests.system.api import Api
+from tests.system.processes import TOKEN
+
+HEAVY = ("pyarrow", "aiokafka", "aioboto3", "vastdb")
+
+
+async def python(code: str) -> str:
+    """Runs `code` in a fresh interpreter; its output."""
+    interpreter = str(Path(processes.SCRIPT).with_name("python"))
+    child = await asyncio.create_subprocess_exec(interpreter, "-c", code, stdout=asyncio.subprocess.PIPE)
+    output, _ = await child.communicate()
+    assert child.returncode == 0
+    return output.decode()
+
+
+async def test_the_three_curl_lines_work_when_pasted(tmp_path: Path) -> None:
+    async with processes.dev(tmp_path / "data") as child:
+        assert child.process.stdout is not None
+        text = ""
+        while text.count("curl ") < 3:
+            text += (await child.process.stdout.readline()).decode()
+        for line in re.findall(r"curl .*", text):
+            shell = await asyncio.create_subprocess_shell(
+                f"{line} -s -o /dev/null -w '%{{http_code}}'", stdout=asyncio.subprocess.PIPE
+            )
+            status, _ = await shell.communicate()
+            assert status.decode() in ("200", "201"), line
+
+
+async def test_the_token_is_made_once_and_kept(tmp_path: Path) -> None:
+    status, first = await processes.run("token", "--data", str(tmp_path))
+    assert status == 0
+    assert await processes.run("token", "--data", str(tmp_path)) == (0, first)
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+
+
+async def test_data_outlive_a_restart(tmp_path: Path) -> None:
+    async with processes.dev(tmp_path / "data") as child, Api(child.url, TOKEN) as api:
+        flow = await words.make_flow(api)
+        ids = await words.fill(api, flow, 3)
+        assert await child.stop() == 0
+    async with processes.dev(tmp_path / "data") as child, Api(child.url, TOKEN) as api:
+        assert [item["object_id"] for item in await api.all(f"/flows/{flow}/segments")] == ids
+
+
+async def test_a_second_store_on_a_data_directory_says_so_and_stops(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with processes.dev(data):
+        status, output = await processes.run("dev", "--listen", "127.0.0.1:0", "--data", str(data))
+        assert status == 1
+        assert re.search(rf"another `tams dev` \(process \d+\) uses the data directory {data}", output)
+        assert "Traceback" not in output
+
+
+async def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    async with processes.dev(tmp_path / "data") as child:
+        listen = child.url.removeprefix("http://")
+        status, output = await processes.run("dev", "--listen", listen, "--data", str(tmp_path / "other"))
+        assert status == 1
+        assert f"cannot listen on {listen}" in output
+        assert "Traceback" not in output
+
+
+async def test_data_of_a_newer_version_are_refused(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with processes.dev(data):
+        pass
+    with closing(sqlite3.connect(data / "segments.sqlite")) as db:
+        db.execute("UPDATE _tams_tables SET version = version + 1 WHERE name = 'segments'")
+        db.commit()
+    status, output = await processes.run("dev", "--listen", "127.0.0.1:0", "--data", str(data))
+    assert status == 1
+    assert "newer" in output
+    assert "segments" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("TAMS_COLOUR", "red"),
+        ("TAMS_SEGMENTS_COLOUR", "red"),
+        ("TAMS_MIN_OBJECT_TIMEOUT", "5"),
+        ("TAMS_LISTEN", "nowhere"),
+        ("TAMS_STORE_URL", "tape:0"),
+        ("TAMS_MAX_LIMIT", "many"),
+    ],
+)
+async def test_a_wrong_key_stops_the_start_and_is_named(tmp_path: Path, key: str, value: str) -> None:
+    environ = {key: value}
+    status, output = await processes.run("dev", "--data", str(tmp_path), environ=environ)
+    assert status == 1
+    assert key in output
+    assert "Traceback" not in output
+
+
+async def test_what_others_put_into_the_environment_is_ignored(tmp_path: Path) -> None:
+    environ = {"TAMS_CATALOG_SERVICE_HOST": "10.0.0.1", "TAMS_CATALOG_PORT": "tcp://10.0.0.1:80", "TAMS_TEST_SPEC": "/"}
+    arguments = ("dev", "--listen", "127.0.0.1:0", "--data", str(tmp_path))
+    async with processes.tams(*arguments, log=tmp_path / "log", environ=environ) as child:
+        assert child.url
+
+
+async def test_a_gateway_without_tokens_does_not_start() -> None:
+    status, output = await processes.run("run", "api-gateway", "--listen", "127.0.0.1:0")
+    assert status == 1
+    assert "TAMS_API_GATEWAY_TOKENS_FILE" in output
+
+
+async def test_an_unknown_service_is_told_which_exist() -> None:
+    status, output = await processes.run("run", "kitchen")
+    assert status == 1
+    assert "catalog" in output
+
+
+async def test_services_lists_every_key() -> None:
+    status, output = await processes.run("services")
+    assert status == 0
+    for key in ("TAMS_STORE_URL", "TAMS_PUBLIC_URL", "TAMS_API_GATEWAY_TOKENS_FILE"):
+        assert key in output
+
+
+async def test_the_gateway_imports_no_database_and_no_bus() -> None:
+    code = f"""
+import asyncio, sys
+from tams_common.runtime import registry
+from tams_common.runtime.host import Host
+async def main():
+    environ = {{"TAMS_LISTEN": "127.0.0.1:0", "TAMS_API_GATEWAY_TOKEN": "x"}}
+    host = Host([registry.load("api-gateway")], environ)
+    await host.start()
+    await host.stop()
+asyncio.run(main())
+print(*(name for name in ("sqlite3", *{HEAVY!r}) if name in sys.modules))
+"""
+    assert (await python(code)).strip() == ""
+
+
+async def test_the_embedded_store_imports_nothing_heavy() -> None:
+    code = f"""
+import asyncio, sys
+from tests.system.assemblies import in_memory
+async def main():
+    async with in_memory(None) as api:
+        await api.get("/service")
+asyncio.run(main())
+print(*(name for name in {HEAVY!r} if name in sys.modules))
+"""
+    assert (await python(code)).strip() == ""
