@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ async def test_two_processes_race_for_one_timeline(tmp_path: Path) -> None:
             ranges = [item["timerange"] for item in await two.all(f"/flows/{flow}/segments?limit=300")]
             assert ranges == [f"[{start}:0_{end}:0)" for start, end in sorted(accepted)]
             ordered = sorted(accepted)
-            assert all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:], strict=False))
+            assert all(a[1] <= b[0] for a, b in pairwise(ordered))
             assert len(accepted) >= 40
 
 
@@ -104,10 +105,11 @@ async def test_read_only_holds_at_every_replica(tmp_path: Path) -> None:
 
 
 async def test_a_service_that_is_down_is_a_problem_not_an_empty_list(tmp_path: Path) -> None:
-    async with processes.every_service(tmp_path / "data") as children:
-        async with Api(children["api-gateway"][0].url, TOKEN) as api:
-            flow = await words.make_flow(api)
-            await children["segments"][0].stop()
-            answer = await api.call("GET", f"/flows/{flow}/segments", expect=(502, 503))
-            assert answer.json()["status"] == answer.status
-            await api.get(f"/flows/{flow}")
+    async with AsyncExitStack() as stack:
+        children = await stack.enter_async_context(processes.every_service(tmp_path / "data"))
+        api = await stack.enter_async_context(Api(children["api-gateway"][0].url, TOKEN))
+        flow = await words.make_flow(api)
+        await children["segments"][0].stop()
+        answer = await api.call("GET", f"/flows/{flow}/segments", expect=(502, 503))
+        assert answer.json()["status"] == answer.status
+        await api.get(f"/flows/{flow}")
