@@ -1,9 +1,9 @@
-"""The bodies of segments: what is registered for a media object, and what a store says of it afterwards."""
+"""The request body that places a media object on its flow."""
 
 from msgspec import Struct
 
 from tams_demo.cutting import MediaObject
-from tams_demo.timeline import Span, read_timestamp, write_timestamp
+from tams_demo.timeline import write_timestamp
 
 
 class SegmentBody(Struct, frozen=True):
@@ -23,30 +23,3 @@ class SegmentBody(Struct, frozen=True):
             ts_offset=write_timestamp(media.offset(epoch)),
             key_frame_count=media.piece.key_frames,
         )
-
-
-class GetUrl(Struct, frozen=True):
-    """One address that a media object can be read from."""
-
-    url: str
-    presigned: bool = False
-
-
-class StoredSegment(Struct, frozen=True):
-    """One segment as `GET /flows/{id}/segments` tells it."""
-
-    object_id: str
-    timerange: str
-    ts_offset: str = "0:0"
-    key_frame_count: int | None = None
-    get_urls: tuple[GetUrl, ...] = ()
-
-    @property
-    def span(self) -> Span:
-        """Where it lies on the flow; raises `ValueError` if the store says something else than `[start_end)`."""
-        return Span.read(self.timerange)
-
-    @property
-    def offset(self) -> int:
-        """`ts_offset` in nanoseconds; raises `ValueError` if it is no timestamp."""
-        return read_timestamp(self.ts_offset)

@@ -1,0 +1,62 @@
+"""From nothing, or from a file, to media objects on disk that are ready to be stored."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from tams_demo import cutting
+from tams_demo.clip import Clip
+from tams_demo.cutting import MediaObject
+from tams_demo.encoding import transcode
+from tams_demo.making import record
+from tams_demo.report import Report
+from tams_demo.scanning import scan
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A clip cut into media objects, track by track; `end` is its length and `target` that of a segment, in seconds."""
+
+    label: str
+    tracks: tuple[tuple[MediaObject, ...], ...]
+    end: Fraction
+    target: Fraction
+
+
+def make(folder: Path, report: Report, *, seconds: int, target: Fraction) -> Recording:
+    """Record `seconds` of a test picture and tone, and cut them."""
+    path = folder / "clip.mp4"
+    with report.step("make", "seconds of H.264 and AAC", seconds) as step:
+        record(path, seconds=seconds, segment=target, tick=lambda time: step.reach(int(time)))
+        step.reach(seconds)
+        step.size = path.stat().st_size
+    return _cut(scan(path), folder, report, label="Test picture and tone", target=target)
+
+
+def take(file: Path, folder: Path, report: Report, *, target: Fraction) -> Recording:
+    """Cut the file of one's own, encoding it anew only if it cannot be stored as it is. Raises `UnusableClip`."""
+    with report.step("read", "packets") as step:
+        clip = scan(file)
+        step.reach(sum(len(track.at) for track in clip.tracks))
+        step.size = file.stat().st_size
+    if clip.flaw:
+        report.say(f"{file.name} is encoded anew ({clip.flaw})")
+        with report.step("encode", "seconds of H.264 and AAC", int(clip.end) or None) as step:
+            path = folder / "clip.mp4"
+            transcode(clip, path, segment=target, tick=lambda time: step.reach(int(time)))
+            step.size = path.stat().st_size
+        clip = scan(path)
+    return _cut(clip, folder, report, label=file.stem, target=target)
+
+
+def _cut(clip: Clip, folder: Path, report: Report, *, label: str, target: Fraction) -> Recording:
+    plan = cutting.plan(clip, target)
+    tracks: list[tuple[MediaObject, ...]] = []
+    with report.step("cut", "MPEG transport streams", sum(map(len, plan))) as step:
+        for pieces in plan:
+            objects: list[MediaObject] = []
+            for media in cutting.write(clip, pieces, folder):
+                objects.append(media)
+                step.advance(size=media.size)
+            tracks.append(tuple(objects))
+    return Recording(label, tuple(tracks), clip.end, target)
