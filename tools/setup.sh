@@ -21,6 +21,9 @@ runs() {
     "$1" -I -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1
 }
 
+# The environment may be active in the shell that called, but it cannot make itself.
+PATH=$(printf '%s\n' "$PATH" | tr ':' '\n' | grep -Fvx "$(pwd)/$venv/bin" | paste -sd: -)
+
 # A name on PATH is no promise: version managers leave stubs that only complain, so every one is tried.
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
@@ -43,12 +46,14 @@ find_python() {
     fail "found no Python 3.11, 3.12 or 3.13 on PATH; install one or say where it is: make setup PYTHON=/path/to/python3"
 }
 
-find_uv() {
-    if uv --version >/dev/null 2>&1; then
-        printf 'uv\n'
-    else
-        printf '%s\n' "$venv/bin/uv"
-    fi
+have_uv() {
+    uv --version >/dev/null 2>&1
+}
+
+# Made here, for a Python that still runs, and with a way to install into it.
+usable() {
+    [ "$(cat "$venv/checkout" 2>/dev/null)" = "$(pwd)" ] && runs "$venv/bin/python" &&
+        { have_uv || "$venv/bin/python" -m pip --version >/dev/null 2>&1; }
 }
 
 wanted=$(fingerprint)
@@ -61,19 +66,21 @@ export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 UV_SYSTEM_CERTS=1 UV_LINK_MODE
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 unset VIRTUAL_ENV PYTHONHOME PYTHONPATH || true
 
-uv=$(find_uv)
-python=$(find_python) || exit 1
-if ! { [ "$(cat "$venv/checkout" 2>/dev/null)" = "$(pwd)" ] && runs "$venv/bin/python"; }; then
+if ! usable; then
+    python=$(find_python) || exit 1
     printf 'setup: making %s with %s\n' "$venv" "$("$python" -I -c 'import platform; print("Python", platform.python_version())')"
     rm -rf "$venv"
-    if [ "$uv" = uv ]; then
+    if have_uv; then
         uv venv --quiet --python "$python" "$venv"
     else
         "$python" -I -m venv "$venv" || fail "this Python cannot make virtual environments (Debian: apt-get install python3-venv)"
     fi
     pwd >"$venv/checkout"
 fi
-if [ "$uv" != uv ]; then
+if have_uv; then
+    uv=uv
+else
+    uv=$venv/bin/uv
     "$venv/bin/python" -m pip install --quiet --require-hashes -r requirements/uv.txt
 fi
 
