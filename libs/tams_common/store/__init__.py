@@ -1,7 +1,7 @@
 """Tables: the store port. Its adapters are `store.sqlite` and `store.vast`; services see only what stands here."""
 
 from tams_common.store.port import Page, Query, Reader, Store, TableStatus, Tx
-from tams_common.store.table import Guard, Key, Projection, Row, Scalar, Small, Table, Windowed
+from tams_common.store.table import Guard, Key, Projection, Row, Small, Table, Windowed
 from tams_common.store.where import (
     AnyOf,
     Between,
@@ -10,6 +10,7 @@ from tams_common.store.where import (
     Contains,
     IsIn,
     IsNull,
+    Scalar,
     StartsWith,
     eq,
     ge,

@@ -15,9 +15,15 @@ T_co = TypeVar("T_co", covariant=True)
 class Query(msgspec.Struct, frozen=True):
     """Which rows a scan returns, and in which order.
 
-    `order` defaults to the table's own order and may differ only on a `Small` table. `after` holds the values of the order
-    columns of the last row already seen (for a `Small` table: order columns, then the key columns not among them).
-    `width` is the hint that an earlier page returned; 0 for none. `limit` None means all rows.
+    `order` defaults to the table's own order. A `Small` table may be ordered by any columns; nulls come after values,
+    and in reverse before them (SORT-8). A `Windowed` table knows two kinds of scan: in its own order, with all sort
+    columns but the last fixed by `==` (or as a sweep from the oldest row, with no condition on those columns); and in
+    the order of a declared projection, given as `order`, with its first column fixed by `==`. Anything else is a
+    TypeError, as on VAST DB it would read the whole table. Rows that tie come in key order.
+
+    `after` holds the values of the last row already seen: its order columns, then the key columns not among them; one
+    that does not fit the query is InvalidInput, since positions come back from clients. `width` is the hint that an
+    earlier page returned; 0 for none. `limit` None means all rows.
     """
 
     where: tuple[Condition, ...] = ()
@@ -57,7 +63,10 @@ class Reader(Protocol):
 
 
 class Tx(Reader, Protocol):
-    """A transaction: reads go out at once and see what it has written; writes are buffered and flushed together at its end."""
+    """A transaction: reads go out at once and see what it has written; writes are flushed together at its end.
+
+    Whatever the adapter, VAST DB's limits hold: a cell over 128 KiB and an integer beyond 64 bits are InvalidInput.
+    """
 
     def insert(self, table: Table[R], rows: Iterable[R]) -> None:
         """Adds rows with new keys; an existing key is a `Conflict`, now or at the flush."""
@@ -112,13 +121,16 @@ class Store(Protocol):
     async def run(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` as one transaction, durable when this returns.
 
-        `fn` is a plain function without awaits or network calls; it may be run again after a `Conflict`, so it must have no
-        effect but through `tx`. Several `fn` may share a commit: a later one sees the rows of an earlier one, and one
-        that raises loses only its own writes. What `fn` raises, `run` raises.
+        `fn` is a plain function without awaits or network calls; it may be run again after a `Conflict`, so it must
+        have no effect but through `tx`. Several `fn` may share a commit: a later one sees the rows of an earlier one,
+        and one that raises loses only its own writes. What `fn` raises, `run` raises.
         """
         ...
 
     async def read(self, fn: Callable[[Reader], T], *, bounded: bool = False) -> T:
-        """Runs `fn` on one snapshot. `bounded` promises gets and pages whose cost an index bounds: an adapter may then run
-        it on the event loop's own thread."""
+        """Runs `fn` on one snapshot.
+
+        `bounded` promises gets and pages whose cost an index bounds: an adapter may then run `fn` on the event loop's
+        own thread.
+        """
         ...

@@ -17,7 +17,8 @@ Key: TypeAlias = tuple[int | str, ...]
 class Windowed(msgspec.Struct, frozen=True):
     """Paging of a table that grows without bound: a scan walks windows over the sort key and never reads the rest.
 
-    A scan must fix all sort columns but the last with `==`, or be a sweep from the start of the table.
+    A scan must fix all sort columns but the last with `==`, or be a sweep from the start of the table, or go along a
+    projection whose first column it fixes with `==` (`Query`).
     """
 
 
@@ -45,8 +46,8 @@ class Guard(msgspec.Struct, frozen=True):
 class Table(msgspec.Struct, Generic[R], frozen=True):
     """A table: its row type, its unique key, the one order in which scans come, and how it is paged.
 
-    `sort` defaults to the key. A table without `guarded_by` has its uniqueness kept by the adapter. `version` rises with
-    every change of the declaration; changes are additive (new columns with a default, new projections).
+    `sort` defaults to the key. A table without `guarded_by` has its uniqueness kept by the adapter. `version` rises
+    with every change of the declaration; changes are additive (new columns with a default, new projections).
     """
 
     name: str

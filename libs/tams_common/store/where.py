@@ -1,11 +1,14 @@
 """What a scan may ask: an AND of conditions, each on one column, as VAST DB can push them down (architecture 3)."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 Scalar: TypeAlias = int | str | bytes | bool | None
 Operator: TypeAlias = Literal["==", "<", "<=", ">", ">="]
+
+MOST_VALUES: Final = 10_000
+"""The most values that one `IsIn` takes."""
 
 
 class Compare(msgspec.Struct, frozen=True):
@@ -25,10 +28,14 @@ class Between(msgspec.Struct, frozen=True):
 
 
 class IsIn(msgspec.Struct, frozen=True):
-    """The column has one of `values`; no values, no rows."""
+    """The column has one of `values`, at most `MOST_VALUES`; no values, no rows. `Reader.get_many` takes more keys."""
 
     column: str
     values: tuple[int | str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.values) > MOST_VALUES:
+            raise ValueError(f"IsIn takes at most {MOST_VALUES} values: VAST DB refuses larger requests")
 
 
 class StartsWith(msgspec.Struct, frozen=True):
@@ -60,6 +67,11 @@ class AnyOf(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if len({condition.column for condition in self.conditions}) != 1:
             raise ValueError("AnyOf takes conditions on exactly one column: VAST DB pushes nothing else down")
+
+    @property
+    def column(self) -> str:
+        """The one column."""
+        return self.conditions[0].column
 
 
 Condition: TypeAlias = Compare | Between | IsIn | StartsWith | Contains | IsNull | AnyOf

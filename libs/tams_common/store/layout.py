@@ -1,0 +1,112 @@
+"""What a store works out once of each declared table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, signature
+from operator import attrgetter
+from typing import Any, Generic, TypeAlias
+
+import msgspec
+
+from tams_common.store.column import Column, check_cells, columns_of
+from tams_common.store.table import AnyTable, Key, R, Table, Windowed
+from tams_common.store.where import Scalar
+
+
+class Layout(Generic[R]):
+    """A table, ready to work with: its columns, and fast ways from rows to keys and values and back."""
+
+    __slots__ = ("_getter", "_orders", "bools", "by_name", "columns", "make", "names", "table", "windowed")
+
+    def __init__(self, table: Table[R]) -> None:
+        self.table = table
+        self.columns: tuple[Column, ...] = columns_of(table.row)
+        self.names = tuple(column.name for column in self.columns)
+        self.by_name = {column.name: column for column in self.columns}
+        self.bools = frozenset(column.name for column in self.columns if column.kind == "bool")
+        self.windowed = isinstance(table.paging, Windowed)
+        self.make: Callable[[tuple[Any, ...]], R] = _maker(table.row)
+        self._getter: Callable[[R], Any] = attrgetter(*table.key)
+        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for name in table.key:
+            if self.column(name).nullable or self.column(name).kind not in {"int", "str"}:
+                raise TypeError(f"table {table.name}: key column {name} must be int or str, and never null")
+        for name in table.order:
+            if self.windowed and self.column(name).nullable:
+                raise TypeError(f"table {table.name}: sort column {name} of a windowed table must not be null")
+
+    def column(self, name: str) -> Column:
+        """The column `name`; TypeError for one that is not declared."""
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise TypeError(f"table {self.table.name} has no column {name}") from None
+
+    def key_of(self, row: R) -> Key:
+        """The key of `row`."""
+        key = self._getter(row)
+        return key if len(self.table.key) > 1 else (key,)
+
+    def keys_of(self, rows: Sequence[R]) -> list[Key]:
+        """The keys of `rows`, in their order."""
+        keys = map(self._getter, rows)
+        return list(keys) if len(self.table.key) > 1 else list(zip(keys, strict=True))
+
+    def check(self, rows: Sequence[R]) -> None:
+        """Raises InvalidInput or TypeError for rows that this table cannot keep."""
+        if not all(isinstance(row, self.table.row) for row in rows):
+            raise TypeError(f"table {self.table.name} takes rows of {self.table.row.__name__}")
+        check_cells(self.table.name, self.columns, map(msgspec.structs.astuple, rows))
+
+    def total_order(self, order: tuple[str, ...]) -> tuple[str, ...]:
+        """`order` (the table's own when empty), then the key columns that it lacks: no two rows tie."""
+        total = self._orders.get(order)
+        if total is None:
+            columns = order or self.table.order
+            for name in columns:
+                self.column(name)
+            total = columns + tuple(name for name in self.table.key if name not in columns)
+            self._orders[order] = total
+        return total
+
+
+AnyLayout: TypeAlias = Layout[Any]
+
+
+class Layouts:
+    """The layouts of all tables of one store."""
+
+    def __init__(self, tables: Sequence[AnyTable]) -> None:
+        self._by_name: dict[str, AnyLayout] = {table.name: Layout(table) for table in tables}
+        if len(self._by_name) != len(tables):
+            raise TypeError("two tables of one store have the same name")
+        for table in tables:
+            self._check_guard(table)
+
+    def of(self, table: Table[R]) -> Layout[R]:
+        """The layout of `table`; TypeError for a table that this store was not given."""
+        layout = self._by_name.get(table.name)
+        if layout is None or (layout.table is not table and layout.table != table):
+            raise TypeError(f"table {table.name} is not declared in this store")
+        return layout
+
+    def named(self) -> Mapping[str, AnyLayout]:
+        """All layouts by table name, in the order of declaration."""
+        return self._by_name
+
+    def _check_guard(self, table: AnyTable) -> None:
+        guard = table.guarded_by
+        if guard is None:
+            return
+        guarding = self._by_name.get(guard.table)
+        if guarding is None or len(guarding.table.key) != len(guard.columns):
+            raise TypeError(f"table {table.name}: its guard names no key of a table {guard.table} in this store")
+
+
+def _maker(row: type[R]) -> Callable[[tuple[Scalar, ...]], R]:
+    """How a row is built from its values in the order of the fields, keyword-only ones included."""
+    fields = row.__struct_fields__
+    keywords = sum(p.kind is Parameter.KEYWORD_ONLY for p in signature(row).parameters.values())
+    positional = len(fields) - keywords
+    if not keywords:
+        return lambda values: row(*values)
+    return lambda values: row(*values[:positional], **dict(zip(fields[positional:], values[positional:], strict=True)))

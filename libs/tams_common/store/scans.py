@@ -1,0 +1,61 @@
+"""Which scans a table allows: only what VAST DB can serve without reading the whole table (architecture 3)."""
+
+from tams_common.errors import InvalidInput
+from tams_common.store.column import Column
+from tams_common.store.layout import AnyLayout
+from tams_common.store.port import Query
+from tams_common.store.where import Compare, Condition, Scalar
+
+_KINDS: dict[str, type] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
+
+
+def resolve(layout: AnyLayout, query: Query) -> Query:
+    """`query` with its order spelled out to the last key column, as adapters take it.
+
+    Raises TypeError for a scan that the table's paging does not allow, InvalidInput for a position (`after`) that does
+    not belong to the query: positions come back from clients.
+    """
+    for condition in query.where:
+        layout.column(condition.column)
+    order = layout.total_order(query.order)
+    if layout.windowed:
+        _check_windows(layout, query)
+    if query.after is not None:
+        _check_position(layout, order, query)
+    return Query(query.where, order, query.after, query.limit, query.reverse, query.width)
+
+
+def fixed_columns(where: tuple[Condition, ...]) -> dict[str, Scalar]:
+    """The columns that `where` holds to one value, with it."""
+    return {part.column: part.value for part in where if type(part) is Compare and part.op == "=="}
+
+
+def _check_windows(layout: AnyLayout, query: Query) -> None:
+    table = layout.table
+    fixed = fixed_columns(query.where)
+    if query.order in {(), table.order}:
+        prefix = table.order[:-1]
+        if all(column in fixed for column in prefix):
+            return
+        named = {condition.column for condition in query.where}
+        if not query.reverse and named.isdisjoint(prefix):
+            return
+        raise TypeError(f"table {table.name} is windowed: a scan fixes {', '.join(prefix)} with ==, or sweeps all rows")
+    if not any(query.order == projection.columns for projection in table.projections):
+        raise TypeError(f"table {table.name} is windowed: it has no order {', '.join(query.order)}")
+    if query.order[0] not in fixed:
+        raise TypeError(f"table {table.name} is windowed: a scan of this projection fixes {query.order[0]} with ==")
+
+
+def _check_position(layout: AnyLayout, order: tuple[str, ...], query: Query) -> None:
+    after = query.after or ()
+    fixed = fixed_columns(query.where)
+    if len(after) != len(order) or not all(
+        _fits(layout.by_name[name], value) and fixed.get(name, value) == value
+        for name, value in zip(order, after, strict=True)
+    ):
+        raise InvalidInput(f"table {layout.table.name}: the position does not belong to this query")
+
+
+def _fits(column: Column, value: Scalar) -> bool:
+    return column.nullable if value is None else type(value) is _KINDS[column.kind]

@@ -1,0 +1,118 @@
+"""One SQLite connection as a backend of the store."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from tams_common.errors import Conflict, InvalidInput
+from tams_common.store.buffer import AnyChanges
+from tams_common.store.layout import AnyLayout
+from tams_common.store.port import Page, Query
+from tams_common.store.snapshot import Snapshot
+from tams_common.store.sqlite.conditions import padded, where_clause
+from tams_common.store.sqlite.database import Database
+from tams_common.store.table import AnyTable, Key, R, Table
+from tams_common.store.where import Scalar
+
+T = TypeVar("T")
+
+_KEYS_AT_ONCE: Final = 512
+_ALL: Final = -1
+
+
+class Session:
+    """Fetches and flushes on `connection`, within a transaction that is open on it."""
+
+    def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._cursor = connection.cursor()
+        self._database = database
+        self._layouts = database.layouts
+        self._reader = Snapshot(database.layouts, self)
+
+    def read(self, fn: Callable[[Snapshot], T]) -> T:
+        """What `fn` makes of one snapshot."""
+        self.execute("BEGIN")
+        try:
+            return fn(self._reader)
+        finally:
+            self.roll_back()
+
+    def execute(self, text: str, values: Sequence[Scalar] = ()) -> list[tuple[Any, ...]]:
+        """Runs one statement; sqlite3's errors come out as the house's."""
+        try:
+            return self._cursor.execute(text, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._database.translated(error) from error
+        except OverflowError as error:
+            raise InvalidInput(f"{self._database.name}: a value lies outside the integers of 64 bits") from error
+
+    def roll_back(self) -> None:
+        """Ends the transaction without effect; after some failures SQLite has done so itself."""
+        if self.connection.in_transaction:
+            self.execute("ROLLBACK")
+
+    def fetch(self, table: Table[R], keys: Sequence[Key]) -> dict[Key, R]:
+        """As `Backend.fetch`."""
+        layout = self._layouts.of(table)
+        texts = self._database.texts[table.name]
+        rows: list[tuple[Any, ...]] = []
+        if len(keys) == 1:
+            rows = self.execute(texts.get, keys[0])
+        else:
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                some = padded(keys[start : start + _KEYS_AT_ONCE])
+                rows += self.execute(texts.get_many(len(some)), [value for key in some for value in key])
+        made = list(map(layout.make, _with_bools(layout, layout.names, rows)))
+        return dict(zip(layout.keys_of(made), made, strict=True))
+
+    def fetch_page(self, table: AnyTable, columns: Sequence[str], query: Query) -> Page[tuple[Scalar, ...]]:
+        """As `Backend.fetch_page`."""
+        layout = self._layouts.of(table)
+        texts = self._database.texts[table.name]
+        names = tuple(columns)
+        where, values = where_clause(layout, query)
+        limit = query.limit
+        values.append(_ALL if limit is None else limit + 1)
+        text = texts.select(names) + where + texts.order_by(query.order, reverse=query.reverse)
+        rows = _with_bools(layout, names, self.execute(text, values))
+        if limit is None or len(rows) <= limit:
+            return Page(rows)
+        del rows[limit:]
+        return Page(rows, more=True)
+
+    def flush(self, changes: Iterable[AnyChanges]) -> None:
+        """Writes `changes`; `Conflict` for an insert of a key that exists and an update of one that does not.
+
+        Touches need no writing: whoever flushes holds the one write lock since before the first read.
+        """
+        for change in changes:
+            texts = self._database.texts[change.table.name]
+            self._execute_many(texts.delete, change.deletes)
+            self._execute_many(texts.insert, list(map(msgspec.structs.astuple, change.inserts)))
+            updated = self._execute_many(texts.update, list(map(msgspec.structs.astuple, change.updates)))
+            if updated != len(change.updates):
+                raise Conflict(f"table {change.table.name}: a row to update is gone")
+
+    def _execute_many(self, text: str, rows: Sequence[tuple[Scalar, ...]]) -> int:
+        if not rows:
+            return 0
+        try:
+            return self._cursor.executemany(text, rows).rowcount
+        except sqlite3.Error as error:
+            raise self._database.translated(error) from error
+
+
+def _with_bools(layout: AnyLayout, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """`rows` of columns `names` with the bools that SQLite keeps as integers."""
+    places = [at for at, name in enumerate(names) if name in layout.bools] if layout.bools else []
+    if not places:
+        return rows
+    cells = [list(row) for row in rows]
+    for row in cells:
+        for at in places:
+            if row[at] is not None:
+                row[at] = row[at] == 1
+    return list(map(tuple, cells))
