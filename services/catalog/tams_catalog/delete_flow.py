@@ -1,0 +1,34 @@
+"""Deleting a flow: hidden at once, gone when segments has removed what belongs to it (architecture 5, ADR 0007)."""
+
+from tams_catalog.changes import Changes
+from tams_catalog.put_flow import check_writable, living_flow
+from tams_catalog.relations import vanish
+from tams_catalog.tables import EXTENTS, FLOWS
+from tams_common.ids import FlowId, Incarnation
+from tams_common.store import Query, Reader, Tx, eq
+
+
+def begin_deletion(changes: Changes, flow_id: FlowId) -> Incarnation:
+    """Hides the flow and announces that it is deleted; returns which creation of it is to be removed.
+
+    Raises `NotFound` and, for a read-only flow, `Forbidden` (FLW-43).
+    """
+    flow = living_flow(changes, flow_id)
+    check_writable(flow)
+    vanish(changes, flow)
+    return flow.incarnation
+
+
+def finish_deletion(tx: Tx, flow_id: FlowId, incarnation: Incarnation) -> None:
+    """Removes what is left of that creation of the flow; done twice it does nothing more."""
+    row = tx.get(FLOWS, (flow_id,))
+    if row is None or not row.deleting or row.incarnation != incarnation:
+        return
+    tx.delete(FLOWS, [(flow_id,)])
+    tx.delete(EXTENTS, [(flow_id,)])
+
+
+def unfinished_deletions(reader: Reader, limit: int) -> list[tuple[FlowId, Incarnation]]:
+    """Flows that are hidden, but not yet gone."""
+    page = reader.select(FLOWS, ("id", "incarnation"), Query(where=(eq("deleting", True),), limit=limit))
+    return [(FlowId(str(flow_id)), Incarnation(str(incarnation))) for flow_id, incarnation in page.rows]

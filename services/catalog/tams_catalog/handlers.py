@@ -1,0 +1,135 @@
+"""The catalog's handlers: parse, call one use case, render."""
+
+from http import HTTPStatus
+
+from msgspec import Struct
+
+from tams_catalog.catalog import Catalog
+from tams_catalog.flow_body import parse_flow
+from tams_catalog.listing import Listing, Position, flow_conditions, newest_first, source_conditions
+from tams_common.errors import NotFound
+from tams_common.http.codec import decode_json, json_response, no_content
+from tams_common.http.message import Request, Response
+from tams_common.http.paging import Paging
+from tams_common.http.query import Params
+from tams_common.ids import FlowId, SourceId, is_uuid
+from tams_common.model.flow import ProfileFlow
+from tams_common.timerange import ETERNITY
+
+
+class Documents(Struct, frozen=True):
+    """What does not change while the service runs, as JSON."""
+
+    root: bytes
+    service: bytes
+
+
+class Limits(Struct, frozen=True):
+    """Rows on a page without `limit`, and at most."""
+
+    default: int
+    maximum: int
+
+
+class Handlers:
+    """Answers what `routes` lists."""
+
+    def __init__(self, catalog: Catalog, documents: Documents, limits: Limits) -> None:
+        self._catalog = catalog
+        self._documents = documents
+        self._limits = limits
+
+    async def root(self, request: Request) -> Response:
+        """SVC-1."""
+        return json_response(self._documents.root)
+
+    async def service(self, request: Request) -> Response:
+        """SVC-2."""
+        return json_response(self._documents.service)
+
+    async def flows(self, request: Request) -> Response:
+        """FLW-1, FLW-2."""
+        params = Params.parse(request.query)
+        where = flow_conditions(params)
+        paging, reverse = self._paging(request, params)
+        query = newest_first(where, after=paging.position(Position), limit=paging.limit, reverse=reverse)
+        return _page(paging, await self._catalog.flows(query), reverse=reverse)
+
+    async def sources(self, request: Request) -> Response:
+        """SRC-8."""
+        params = Params.parse(request.query)
+        where = source_conditions(params)
+        paging, reverse = self._paging(request, params)
+        query = newest_first(where, after=paging.position(Position), limit=paging.limit, reverse=reverse)
+        return _page(paging, await self._catalog.sources(query), reverse=reverse)
+
+    async def flow(self, request: Request) -> Response:
+        """FLW-10 to FLW-12."""
+        params = Params.parse(request.query)
+        include, within = params.boolean("include_timerange", False), params.timerange("timerange")
+        flow_id = _flow_id(request)
+        if not include:
+            return json_response(await self._catalog.flow(flow_id))
+        within = ETERNITY if within is None else within
+        return json_response(await self._catalog.flow_with_timerange(flow_id, within, request.context))
+
+    async def put_flow(self, request: Request) -> Response:
+        """FLW-13 to FLW-15."""
+        flow_id = _flow_id(request)
+        flow = parse_flow(await request.read())
+        body_id = flow.id if isinstance(flow, ProfileFlow) else flow.common.id
+        if body_id != flow_id:
+            raise NotFound(f"the body is flow {body_id}, the path flow {flow_id} (FLW-15)", field="$.id")
+        created = await self._catalog.put_flow(flow, request.context)
+        return no_content() if created is None else json_response(created, HTTPStatus.CREATED)
+
+    async def delete_flow(self, request: Request) -> Response:
+        """FLW-42, FLW-43."""
+        await self._catalog.delete_flow(_flow_id(request), request.context)
+        return no_content()
+
+    async def read_only(self, request: Request) -> Response:
+        """SUB-6."""
+        return json_response(await self._catalog.is_read_only(_flow_id(request)))
+
+    async def put_read_only(self, request: Request) -> Response:
+        """SUB-6, SUB-7."""
+        flow_id = _flow_id(request)
+        value = decode_json(await request.read(), bool)
+        await self._catalog.set_read_only(flow_id, value, request.context)
+        return no_content()
+
+    async def source(self, request: Request) -> Response:
+        """SRC-12."""
+        source_id = request.params["source_id"]
+        if not is_uuid(source_id):
+            raise NotFound(f"there is no source {source_id}: that is not a UUID in lower case (GEN-4)")
+        return json_response(await self._catalog.source(SourceId(source_id)))
+
+    async def facts(self, request: Request) -> Response:
+        """ADR 0006, for segments."""
+        flow_id = FlowId(request.params["flow_id"])
+        facts = await self._catalog.facts(flow_id)
+        if facts is None:
+            raise NotFound(f"there is no flow {flow_id}")
+        etag = f'"{facts.version}"'
+        if request.headers.get("if-none-match") == etag:
+            return Response(HTTPStatus.NOT_MODIFIED, b"", {"etag": etag})
+        return json_response(facts, headers={"etag": etag})
+
+    def _paging(self, request: Request, params: Params) -> tuple[Paging, bool]:
+        paging = Paging(request, params, default=self._limits.default, maximum=self._limits.maximum)
+        return paging, params.boolean("reverse_order", False)
+
+
+def _page(paging: Paging, listing: Listing, *, reverse: bool) -> Response:
+    headers = paging.headers(listing.following, count=len(listing.bodies), reverse=reverse)
+    return json_response(listing.json(), headers=headers)
+
+
+def _flow_id(request: Request) -> FlowId:
+    """The flow's id from the path; one that is none is a 404 (GEN-4)."""
+    flow_id = request.params["flow_id"]
+    if not is_uuid(flow_id):
+        raise NotFound(f"there is no flow {flow_id}: that is not a UUID in lower case (GEN-4)")
+    return FlowId(flow_id)

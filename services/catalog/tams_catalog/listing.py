@@ -1,0 +1,81 @@
+"""Lists of flows and sources: which rows, in which order, rendered by joining what is stored (FLW-1, FLW-2, SRC-8)."""
+
+import re
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tams_catalog.extents import with_updates
+from tams_catalog.tables import EXTENTS, FLOWS, SOURCES
+from tams_common.errors import InvalidInput
+from tams_common.http.query import Params
+from tams_common.model.values import AUDIO, DATA, IMAGE, MULTI, VIDEO
+from tams_common.store import Query, Reader, eq
+from tams_common.store.where import Condition
+
+FORMATS: Final = (VIDEO, AUDIO, DATA, MULTI, IMAGE)
+_TOKEN: Final = r"[0-9A-Za-z!#$%&'*+.^_`|~-]+"
+_MIME: Final = re.compile(
+    rf"(application|audio|font|example|image|message|model|multipart|text|video|x-{_TOKEN})/{_TOKEN}"
+)
+
+
+class Position(NamedTuple):
+    """Where a page begins: after the resource created at that moment (ns) with that id."""
+
+    created: int
+    id: str
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A page of rendered resources; `following` is where the next one begins, None on the last page."""
+
+    bodies: list[bytes]
+    following: Position | None
+
+    def json(self) -> bytes:
+        """The page as a JSON array."""
+        return b"".join((b"[", b",".join(self.bodies), b"]"))
+
+
+def flow_conditions(params: Params) -> tuple[Condition, ...]:
+    """The filters of `GET /flows`; raises `InvalidInput` for a bad one (FLW-9)."""
+    codec = params.text("codec")
+    if codec is not None and not _MIME.fullmatch(codec):
+        raise InvalidInput(f"query parameter codec: expected a MIME type, found {codec[:64]!r}", field="codec")
+    asked = {
+        "source_id": params.uuid("source_id"),
+        "format": params.choice("format", FORMATS),
+        "codec": codec,
+        "label": params.text("label"),
+        "frame_width": params.integer("frame_width"),
+        "frame_height": params.integer("frame_height"),
+    }
+    return (eq("deleting", False), *(eq(name, value) for name, value in asked.items() if value is not None))
+
+
+def source_conditions(params: Params) -> tuple[Condition, ...]:
+    """The filters of `GET /sources`; raises `InvalidInput` for a bad one (SRC-11)."""
+    asked = {"format": params.choice("format", FORMATS), "label": params.text("label")}
+    return tuple(eq(name, value) for name, value in asked.items() if value is not None)
+
+
+def newest_first(where: tuple[Condition, ...], *, after: Position | None, limit: int, reverse: bool) -> Query:
+    """By creation, newest first, or oldest first if `reverse` (SORT-6, SORT-7); ties by id."""
+    return Query(where=where, order=("created",), after=after, limit=limit, reverse=not reverse)
+
+
+def list_flows(reader: Reader, query: Query) -> Listing:
+    """The flows that `query` asks for, each with the moment at which its segments changed."""
+    page = reader.scan(FLOWS, query)
+    extents = reader.get_many(EXTENTS, [(row.id,) for row in page.rows])
+    bodies = [with_updates(row.body, row.incarnation, extents.get((row.id,))) for row in page.rows]
+    return Listing(bodies, Position(page.rows[-1].created, page.rows[-1].id) if page.more else None)
+
+
+def list_sources(reader: Reader, query: Query) -> Listing:
+    """The sources that `query` asks for."""
+    page = reader.scan(SOURCES, query)
+    return Listing(
+        [row.body for row in page.rows], Position(page.rows[-1].created, page.rows[-1].id) if page.more else None
+    )

@@ -1,0 +1,83 @@
+"""Creating and replacing flows as a whole (FLW-13 to FLW-21, FLW-41)."""
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from tams_catalog.changes import Changes
+from tams_catalog.documents import FlowState
+from tams_catalog.relations import alter, appear
+from tams_common.errors import Forbidden, InvalidInput, NotFound
+from tams_common.ids import FlowId, Incarnation
+from tams_common.model.flow import Flow, FlowCommon
+
+
+def put_flow(changes: Changes, flow: Flow, *, subject: str) -> FlowState | None:
+    """Creates `flow` and returns it, or replaces the one with its id and returns None. `subject` is who asks.
+
+    Raises `Forbidden` for a read-only flow (FLW-41) and `InvalidInput` for one that is being deleted.
+    """
+    flow_id = flow.common.id
+    row = changes.stored(flow_id)
+    if row is not None and row.deleting:
+        raise InvalidInput(f"flow {flow_id} is still being deleted; create it again when that is done", field="$.id")
+    before = changes.flow(flow_id)
+    if before is None:
+        created = _created(changes, flow, subject)
+        appear(changes, created)
+        return created
+    check_writable(before)
+    _replace(changes, before, flow, subject)
+    return None
+
+
+def edit_flow(changes: Changes, before: FlowState, common: FlowCommon, *, subject: str) -> None:
+    """Gives a flow other common members (SUB-10)."""
+    _replace(changes, before, replace(before.flow, common=common), subject)
+
+
+def living_flow(changes: Changes, flow_id: FlowId) -> FlowState:
+    """The flow; raises `NotFound`."""
+    state = changes.flow(flow_id)
+    if state is None:
+        raise NotFound(f"there is no flow {flow_id}")
+    return state
+
+
+def check_writable(flow: FlowState) -> None:
+    """Raises `Forbidden` for a read-only flow (FLW-40)."""
+    if flow.flow.common.read_only is True:
+        raise Forbidden(f"flow {flow.id} is read-only; PUT false to its read_only property first")
+
+
+def _created(changes: Changes, flow: Flow, subject: str) -> FlowState:
+    version = flow.common.metadata_version
+    common = replace(
+        flow.common,
+        created_by=subject or UNSET,
+        updated_by=subject or UNSET,
+        metadata_version=changes.new_id() if version is UNSET else version,
+    )
+    return FlowState(
+        flow=replace(flow, common=common),
+        created=changes.now,
+        metadata_updated=changes.now,
+        incarnation=Incarnation(changes.new_id()),
+    )
+
+
+def _replace(changes: Changes, before: FlowState, flow: Flow, subject: str) -> None:
+    """Puts `flow` in place of `before` if it says anything new. The store keeps who made the flow, and names a new
+    metadata version unless the client brings one (FLW-20, T-79)."""
+    old, asked = before.flow.common, flow.common.metadata_version
+    common = replace(
+        flow.common,
+        created_by=old.created_by,
+        updated_by=old.updated_by,
+        metadata_version=old.metadata_version if asked is UNSET else asked,
+    )
+    if common == old and flow.technical == before.flow.technical:
+        return
+    if common.metadata_version == old.metadata_version:
+        common = replace(common, metadata_version=changes.new_id())
+    common = replace(common, updated_by=subject or UNSET)
+    alter(changes, before, replace(before, flow=replace(flow, common=common), metadata_updated=changes.now))

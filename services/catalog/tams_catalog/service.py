@@ -1,0 +1,42 @@
+"""Composition root of catalog."""
+
+from tams_catalog.catalog import Catalog, Surroundings
+from tams_catalog.config import CatalogConfig
+from tams_catalog.consumers import SEGMENT_EVENTS
+from tams_catalog.handlers import Documents, Handlers, Limits
+from tams_catalog.routes import routes
+from tams_catalog.segments import Segments
+from tams_catalog.service_document import ROOT_PATHS, service_document
+from tams_catalog.sweep import Deletions
+from tams_catalog.tables import TABLES
+from tams_common.http.codec import encode_json
+from tams_common.inbox import Subscription
+from tams_common.outbox import Relay
+from tams_common.runtime.service import Built, Parts, Service
+
+
+def build(config: CatalogConfig, parts: Parts) -> Built:
+    """Puts the service together."""
+    relay = Relay(parts.store, parts.bus, clock=parts.clock, new_id=parts.new_id)
+    segment_events = Subscription(parts.store, parts.bus, interest=SEGMENT_EVENTS, clock=parts.clock)
+    segments = Segments(parts.peers["segments"])
+    deletions = Deletions(parts.store, segments, interval=config.deletion_sweep)
+    catalog = Catalog(
+        Surroundings(
+            store=parts.store,
+            segments=segments,
+            deletions=deletions,
+            clock=parts.clock,
+            new_id=parts.new_id,
+            prompt=relay.prompt,
+        )
+    )
+    documents = Documents(encode_json(ROOT_PATHS), encode_json(service_document(config, parts.common)))
+    limits = Limits(parts.common.default_limit, parts.common.max_limit)
+    return Built(
+        routes=routes(Handlers(catalog, documents, limits)),
+        behaviours=(relay, segment_events, deletions),
+    )
+
+
+SERVICE = Service(name="catalog", config=CatalogConfig, build=build, tables=TABLES, peers=("segments",))

@@ -1,0 +1,53 @@
+"""Finishing what `DELETE /flows/{id}` began: that rests on this sweep, the request is only the first try (ADR 0007)."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from tams_catalog.delete_flow import finish_deletion, unfinished_deletions
+from tams_catalog.segments import Segments
+from tams_common.errors import BadGateway, Conflict, GatewayTimeout, Unavailable
+from tams_common.http.message import Context
+from tams_common.ids import FlowId, Incarnation
+from tams_common.store import Store
+
+_log = structlog.get_logger(__name__)
+_BATCH: Final = 100
+_LATER: Final = (Unavailable, BadGateway, GatewayTimeout, Conflict)
+
+
+class Deletions:
+    """Repeats to segments that a flow is to be removed until that is done, then forgets the flow."""
+
+    def __init__(self, store: Store, segments: Segments, *, interval: float) -> None:
+        self._store = store
+        self._segments = segments
+        self._interval = interval
+
+    async def run(self) -> None:
+        """Sweeps every `interval` seconds until cancelled."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(self._interval)
+
+    async def sweep(self) -> None:
+        """Goes once over the flows that are hidden, but not gone."""
+        try:
+            waiting = await self._store.read(lambda reader: unfinished_deletions(reader, _BATCH))
+        except Unavailable as error:
+            _log.warning("deletions wait", reason=error.detail)
+            return
+        for flow_id, incarnation in waiting:
+            await self.finish(flow_id, incarnation, Context())
+
+    async def finish(self, flow_id: FlowId, incarnation: Incarnation, context: Context) -> bool:
+        """Tries to finish one deletion; whether it is done."""
+        try:
+            done = await self._segments.delete(flow_id, incarnation, context)
+            if done:
+                await self._store.run(lambda tx: finish_deletion(tx, flow_id, incarnation))
+        except _LATER as error:
+            _log.warning("a deletion waits", flow_id=flow_id, reason=error.detail)
+            return False
+        return done
