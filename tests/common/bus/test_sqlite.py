@@ -1,0 +1,211 @@
+"""The embedded bus: the contract in memory and on files, and what only a file can suffer."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from tams_common.bus import Topic
+from tams_common.bus.sqlite import SqliteBus
+from tams_common.bus.sqlite.bus import PRUNE_EVERY
+from tams_common.bus.sqlite.desk import FILE_NAME, Settings
+from tams_common.clock import ManualClock
+from tams_common.errors import StartRefused, Unavailable
+from tests.common.bus.contract import BusContract
+from tests.common.bus.reading import Reader, message, messages
+from tests.common.bus.shared_contract import SharedBusContract
+
+
+@asynccontextmanager
+async def moved_away(path: Path) -> AsyncIterator[None]:
+    """The file is not where it was: what an operator does who clears a data directory under a running process."""
+    aside = path.with_suffix(".aside")
+    path.rename(aside)
+    yield
+    aside.rename(path)
+
+
+class TestMemory(BusContract):
+    @pytest.fixture(autouse=True)
+    def _directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        self.temporary = tmp_path
+
+    def make(self) -> SqliteBus:
+        return SqliteBus(None)
+
+    @asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        (path,) = self.temporary.glob(f"*/{FILE_NAME}")
+        async with moved_away(path):
+            yield
+
+    async def test_nothing_is_left_on_disk(self) -> None:
+        bus = self.make()
+        await bus.open()
+        assert list(self.temporary.iterdir())
+        await bus.close()
+        assert not list(self.temporary.iterdir())
+
+
+class TestFile(SharedBusContract):
+    @pytest.fixture(autouse=True)
+    def _directory(self, tmp_path: Path) -> None:
+        self.directory = tmp_path / "not" / "there"
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:{self.directory}"
+
+    def make(self) -> SqliteBus:
+        return SqliteBus(self.directory)
+
+    @asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        async with moved_away(self.directory / FILE_NAME):
+            yield
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+async def test_what_was_published_is_there_after_a_restart(tmp_path: Path) -> None:
+    bus = SqliteBus(tmp_path)
+    await bus.open()
+    await bus.apply([Topic("t")])
+    await bus.publish(messages("t", range(3)))
+    await bus.close()
+    bus = SqliteBus(tmp_path)
+    await bus.open()
+    await bus.publish([message("t", 3)])
+    reader = Reader()
+    consumer = await bus.consumer("g", ["t"], assigned=reader.assigned)
+    assert [record.offset for record in await reader.read(consumer, 4)] == [0, 1, 2, 3]
+    await consumer.close()
+    await bus.close()
+
+
+async def test_a_publish_is_whole_or_not_at_all(tmp_path: Path) -> None:
+    bus = SqliteBus(tmp_path)
+    await bus.open()
+    await bus.apply([Topic("t")])
+    with pytest.raises(Unavailable, match="nobody"):
+        await bus.publish([message("t", 0), message("nobody", 1)])
+    await bus.publish([message("t", 2)])
+    reader = Reader()
+    consumer = await bus.consumer("g", ["t"], assigned=reader.assigned)
+    assert [(record.id, record.offset) for record in await reader.read(consumer, 1)] == [("key-2", 0)]
+    await consumer.close()
+    await bus.close()
+
+
+async def test_a_member_that_was_taken_for_dead_reads_nothing_more(tmp_path: Path) -> None:
+    early, late = ManualClock(), ManualClock()
+    late.advance(seconds=3600)
+    living, zombie = SqliteBus(tmp_path, clock=late), SqliteBus(tmp_path, clock=early)
+    await zombie.open()
+    await living.open()
+    await living.apply([Topic("t")])
+    await living.publish(messages("t", range(5)))
+    sleeping, reader = Reader(), Reader()
+    first = await zombie.consumer("g", ["t"], assigned=sleeping.assigned)
+    await sleeping.read(first, 2, limit=2)
+    second = await living.consumer("g", ["t"], assigned=reader.assigned)
+    await reader.read(second, 5)
+    assert await first.poll(limit=10, timeout=0) == []
+    await second.close()
+    await sleeping.read(first, 5)
+    assert reader.ids == sleeping.ids == [f"key-{number}" for number in range(5)]
+    await first.close()
+    await zombie.close()
+    await living.close()
+
+
+async def test_a_silent_member_loses_its_place_when_the_lease_has_run_out(tmp_path: Path, clock: ManualClock) -> None:
+    slow = Settings(lease=3600)
+    ours, theirs = (SqliteBus(tmp_path, clock=clock, settings=slow) for _ in range(2))
+    await ours.open()
+    await theirs.open()
+    await ours.apply([Topic("t")])
+    await ours.publish(messages("t", range(2)))
+    silent, reader = Reader(), Reader()
+    first = await ours.consumer("g", ["t"], assigned=silent.assigned)
+    await silent.read(first, 2)
+    second = await theirs.consumer("g", ["t"], assigned=reader.assigned)
+    assert await second.poll(limit=10, timeout=0) == []
+    clock.advance(seconds=3601)
+    assert len(await reader.read(second, 2)) == 2
+    for closing_one in (first, second, ours, theirs):
+        await closing_one.close()
+
+
+async def test_records_go_when_they_are_older_than_their_topic_keeps_them(tmp_path: Path, clock: ManualClock) -> None:
+    bus = SqliteBus(tmp_path, clock=clock)
+    await bus.open()
+    await bus.apply([Topic("short", retention_hours=1), Topic("long", retention_hours=None)])
+    await bus.publish([*messages("short", range(2500)), *messages("long", range(3))])
+    clock.advance(seconds=3601)
+    for number in range(3):
+        await bus.publish([message("short", 2500 + number)])
+    clock.advance(ns=PRUNE_EVERY)
+    await bus.publish([message("short", 2503)])
+    reader = Reader()
+    consumer = await bus.consumer("g", ["short", "long"], assigned=reader.assigned)
+    records = await reader.read(consumer, 7)
+    await consumer.close()
+    await bus.close()
+    assert [record.offset for record in records if record.partition.topic == "short"] == [2500, 2501, 2502, 2503]
+    assert len([record for record in records if record.partition.topic == "long"]) == 3
+
+
+async def test_a_busy_file_is_unavailable_and_nothing_is_lost(tmp_path: Path) -> None:
+    bus = SqliteBus(tmp_path, settings=Settings(busy=0.01))
+    await bus.open()
+    await bus.apply([Topic("t")])
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match="locked"):
+            await bus.publish([message("t", 0)])
+        other.execute("ROLLBACK")
+    assert await bus.publish([message("t", 0)]) == 1
+    await bus.close()
+
+
+async def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    buses = [SqliteBus(tmp_path) for _ in range(8)]
+    await asyncio.gather(*(bus.open() for bus in buses))
+    await asyncio.gather(*(bus.apply([Topic("t")]) for bus in buses))
+    assert await asyncio.gather(*(bus.publish([message("t", 0)]) for bus in buses)) == [1] * len(buses)
+    for bus in buses:
+        await bus.close()
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    with pytest.raises(StartRefused, match="schema 99"):
+        await SqliteBus(tmp_path).open()
+
+
+async def test_what_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"no database at all" * 1000)
+    with pytest.raises(Unavailable, match="not a database"):
+        await SqliteBus(tmp_path).open()
+    with pytest.raises(Unavailable):
+        await SqliteBus(tmp_path / FILE_NAME / "below").open()
+
+
+async def test_a_closed_consumer_is_not_polled(tmp_path: Path) -> None:
+    bus = SqliteBus(tmp_path)
+    await bus.open()
+    await bus.apply([Topic("t")])
+    consumer = await bus.consumer("g", ["t"], assigned=Reader().assigned)
+    await consumer.close()
+    with pytest.raises(RuntimeError):
+        await consumer.poll(limit=1, timeout=0)
+    await bus.close()
