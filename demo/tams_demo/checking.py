@@ -48,7 +48,7 @@ def check_extent(objects: Sequence[MediaObject], extent: str | None, epoch: int)
 def check_bytes(media: MediaObject, content: bytes) -> None:
     """Every byte is the one that was made."""
     if len(content) != media.size or hashlib.sha256(content).hexdigest() != media.sha256:
-        raise Mismatch(f"{_name(media.piece)}: {media.size} bytes went in, {len(content)} different ones came out")
+        raise Mismatch(f"{_name(media.piece)} came back with other bytes: {media.size:,} in, {len(content):,} out")
 
 
 def check_frames(piece: Piece, content: bytes, segment: StoredSegment, epoch: int) -> int:

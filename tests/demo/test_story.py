@@ -1,0 +1,92 @@
+"""The demo as a newcomer runs it: against a store it starts itself, and against one that is running."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tams_demo.clip import Clip
+from tams_demo.connection import Connection, StoreError
+from tams_demo.local_store import Address, running_store
+from tams_demo.store import Store
+
+
+@pytest.fixture
+async def address(tmp_path: Path) -> AsyncIterator[Address]:
+    async with running_store(tmp_path / "store") as address:
+        yield address
+
+
+async def started(*arguments: str, token: str | None = None) -> asyncio.subprocess.Process:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TAMS_")}
+    if token:
+        environment["TAMS_DEMO_TOKEN"] = token
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tams_demo", *arguments),
+        env=environment | {"COLUMNS": "160"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+async def demo(*arguments: str, token: str | None = None) -> tuple[int | None, str]:
+    process = await started(*arguments, token=token)
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def test_everything_comes_back_from_a_store_of_its_own() -> None:
+    status, said = await demo("--seconds", "6")
+    assert status == 0, said
+    assert "Everything came back as it went in." in said
+    for step in ("make", "cut", "start", "describe", "allocate", "upload", "register", "list", "compare", "decode"):
+        assert step in said
+
+
+async def test_a_file_of_ones_own_goes_to_a_running_store_and_leaves_it_clean(address: Address, clip: Clip) -> None:
+    file, again = ("--file", str(clip.path)), ("--url", address.url, "--epoch", "0")
+    status, said = await demo(*file, *again, "--delete", token=address.token)
+    assert status == 0, said
+    assert "[2:3555556_4:7111111)" in said
+    status, said = await demo(*file, *again, token=address.token)
+    assert status == 0, said
+
+
+async def test_a_refused_token_is_told(address: Address) -> None:
+    status, said = await demo("--seconds", "1", "--url", address.url, token="wrong")
+    assert status == 1
+    assert "The demo failed." in said
+    assert "answered 401" in said
+
+
+async def test_a_store_says_what_it_is(address: Address) -> None:
+    async with Connection(address.url, address.token) as connection:
+        assert (await Store(connection).service()).api_version == "8.2"
+
+
+async def test_a_second_store_on_the_same_directory_does_not_start(address: Address, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="did not start"):
+        async with running_store(tmp_path / "store"):
+            pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupted_demo_leaves_no_store_running(number: signal.Signals) -> None:
+    process = await started("--seconds", "20")
+    assert process.stdout is not None
+    url = None
+    while url is None and (line := await process.stdout.readline()):
+        if found := re.match(r"TAMS 8\.2 at (\S+)", line.decode()):
+            url = found[1]
+    assert url is not None
+    process.send_signal(number)
+    await process.communicate()
+    assert process.returncode == 130
+    async with Connection(url, None) as connection:
+        with pytest.raises(StoreError, match="Connect"):
+            await connection.call("GET", "/healthz", expect=(200,))
