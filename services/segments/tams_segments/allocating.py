@@ -1,0 +1,95 @@
+"""Allocating media objects: places to upload to before there is a segment (STO)."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET
+
+from tams_common.clock import SECOND, Clock
+from tams_common.errors import InvalidInput
+from tams_common.ids import FlowId, IdSource
+from tams_common.objects import Objects
+from tams_common.store import Store, Tx
+from tams_segments.requests import StoragePost
+from tams_segments.tables import ALLOCATIONS, OBJECTS, Allocation, MediaObject
+
+
+class PutUrl(msgspec.Struct, frozen=True, rename={"content_type": "content-type"}):
+    """How to upload (s/http-request): clients send exactly this content type (STO-8)."""
+
+    url: str
+    content_type: str
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One object to upload; `presigned` is always said (T-4)."""
+
+    object_id: str
+    put_url: PutUrl
+    presigned: bool = True
+
+
+class Places(msgspec.Struct, frozen=True):
+    """The answer of POST storage (s/flow-storage)."""
+
+    media_objects: list[Place]
+
+
+class Allocator:
+    """Allocates objects in storage backends. `lifetime` is `min_object_timeout`, in seconds."""
+
+    def __init__(
+        self, store: Store, backends: Sequence[Objects], *, clock: Clock, new_id: IdSource, lifetime: int
+    ) -> None:
+        self._store = store
+        self._backends = {objects.backend.id: objects for objects in backends}
+        self._default = next((objects for objects in backends if objects.backend.default_storage), None)
+        self._clock = clock
+        self._new_id = new_id
+        self._lifetime = lifetime * SECOND
+
+    async def allocate(
+        self, flow_id: FlowId, wanted: StoragePost, *, container: str, count: int, base_url: str
+    ) -> Places:
+        """Allocates the named objects, or `count` fresh ones; raises `InvalidInput` for ids that exist (STO-4)."""
+        if wanted.presigned is False:
+            raise InvalidInput("every backend here takes presigned uploads only (STO-13)", field="$.presigned")
+        objects = self._backend(wanted)
+        kind = next(
+            (given for given in (wanted.content_type, wanted.content_type_alias) if given is not UNSET), container
+        )
+        names = [self._new_id() for _ in range(count)] if wanted.object_ids is UNSET else wanted.object_ids
+        now = self._clock()
+        rows = [
+            MediaObject(
+                id=name,
+                state="allocated",
+                created=now,
+                allocated_for=flow_id,
+                storage_id=objects.backend.id,
+                storage_key=self._new_id(),
+                content_type=kind,
+            )
+            for name in names
+        ]
+        await self._store.run(lambda tx: self._insert(tx, rows, now))
+        sign = objects.signer(base_url).put_url
+        return Places([Place(row.id, PutUrl(sign(row.storage_key or "", kind), kind)) for row in rows])
+
+    def _backend(self, wanted: StoragePost) -> Objects:
+        if wanted.storage_id is UNSET:
+            if self._default is None:
+                raise InvalidInput("no backend is the default one: give a storage_id (STO-6)", field="$.storage_id")
+            return self._default
+        found = self._backends.get(wanted.storage_id)
+        if found is None:
+            raise InvalidInput(f"there is no storage backend {wanted.storage_id} (STO-6)", field="$.storage_id")
+        return found
+
+    def _insert(self, tx: Tx, rows: Sequence[MediaObject], now: int) -> None:
+        existing = tx.get_many(OBJECTS, ((row.id,) for row in rows))
+        if existing:
+            named = ", ".join(repr(key[0]) for key in list(existing)[:10])
+            raise InvalidInput(f"object_ids that already exist: {named} (STO-4)", field="$.object_ids")
+        tx.insert(OBJECTS, rows)
+        tx.insert(ALLOCATIONS, [Allocation(now + self._lifetime, row.id) for row in rows])

@@ -1,0 +1,1 @@
+"""What the service answers: parse, call one use case, render. Only these modules know HTTP."""

@@ -1,0 +1,165 @@
+"""`/flows/{flowId}/segments`."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from tams_common.clock import Clock, date_time
+from tams_common.config import Common
+from tams_common.errors import InvalidInput
+from tams_common.http.codec import json_response, no_content
+from tams_common.http.message import Request, Response
+from tams_common.http.paging import Paging
+from tams_common.http.query import Params
+from tams_common.objects import Objects
+from tams_common.store import Reader, Store
+from tams_common.timerange import ETERNITY
+from tams_segments.deleting import Deleter
+from tams_segments.facts import FlowDirectory, container_of
+from tams_segments.handlers.paths import flow_id_of
+from tams_segments.reading import Position, SegmentPage, SegmentQuery, objects_of, read_page
+from tams_segments.rendering import with_object_timerange, with_urls
+from tams_segments.requests import Malformed, at_item, read_segments
+from tams_segments.tables import MediaObject
+from tams_segments.urls import UrlQuery, UrlWriter
+from tams_segments.writing import Failure, Order, Registrar
+
+Found = tuple[SegmentPage, Mapping[str, MediaObject]]
+
+
+class ItemError(msgspec.Struct, frozen=True):
+    """Why a segment was refused (s/error); `field` is its place in the request."""
+
+    type: str
+    summary: str
+    time: str
+    field: str
+
+
+class FailedSegment(msgspec.Struct, frozen=True):
+    """A segment that was refused (s/flow-segment-bulk-failure); `timerange` only if it could be read."""
+
+    object_id: str
+    error: ItemError
+    timerange: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class FailedSegments(msgspec.Struct, frozen=True):
+    """The answer to an array of which not everything was accepted: an object, not a list (T-22)."""
+
+    failed_segments: list[FailedSegment]
+
+
+class ListSegments:
+    """GET and HEAD (SEG)."""
+
+    def __init__(self, store: Store, backends: Sequence[Objects], common: Common) -> None:
+        self._store = store
+        self._backends = backends
+        self._common = common
+
+    async def __call__(self, request: Request) -> Response:
+        """A page of the flow's segments; a flow that does not exist has none."""
+        flow_id = flow_id_of(request)
+        params = Params.parse(request.query)
+        paging = Paging(request, params, default=self._common.default_limit, maximum=self._common.max_limit)
+        urls = UrlQuery.parse(params)
+        query = SegmentQuery(
+            flow_id=flow_id,
+            limit=paging.limit,
+            timerange=params.timerange("timerange") or ETERNITY,
+            object_id=params.text("object_id"),
+            reverse=params.boolean("reverse_order", False),
+            after=paging.position(Position),
+        )
+        with_timeranges = params.boolean("include_object_timerange", False)
+        needs_objects = with_timeranges or not urls.wants_none
+
+        def read(tx: Reader) -> Found:
+            page = read_page(tx, query)
+            return page, objects_of(tx, page.object_ids) if needs_objects else {}
+
+        page, objects = await self._store.read(read, bounded=True)
+        bodies = page.bodies
+        if with_timeranges:
+            bodies = [
+                with_object_timerange(body, objects[name]) for body, name in zip(bodies, page.object_ids, strict=True)
+            ]
+        if not urls.wants_none:
+            writer = UrlWriter(urls, self._backends, request.context.base_url)
+            bodies = [
+                _dressed(body, objects[name], objects, writer)
+                for body, name in zip(bodies, page.object_ids, strict=True)
+            ]
+        headers = paging.headers(page.following, count=len(bodies), reverse=query.reverse, timerange=page.timerange)
+        return json_response(b"[%b]" % b",".join(bodies), headers=headers)
+
+
+class RegisterSegments:
+    """POST (SGP). `committed` is called after each change."""
+
+    def __init__(
+        self, flows: FlowDirectory, registrar: Registrar, *, clock: Clock, committed: Callable[[], None]
+    ) -> None:
+        self._flows = flows
+        self._registrar = registrar
+        self._clock = clock
+        self._committed = committed
+
+    async def __call__(self, request: Request) -> Response:
+        """201 when everything was added, else 200 with what was refused; a single segment that is refused is a 400."""
+        flow_id = flow_id_of(request)
+        posted = read_segments(await request.read())
+        facts = await self._flows.writable(flow_id, request.context)
+        container_of(flow_id, facts)
+        failures = await self._registrar.register(Order(flow_id, facts, posted.items))
+        if len(failures) < len(posted.items):
+            self._committed()
+        if not failures and not posted.malformed:
+            return Response(201)
+        if not posted.is_array:
+            error = failures[0].error
+            raise InvalidInput(error.detail, field=f"$.{error.field}")
+        return json_response(FailedSegments(self._failed([*failures, *posted.malformed])))
+
+    def _failed(self, failures: Sequence[Failure | Malformed]) -> list[FailedSegment]:
+        time = date_time(self._clock())
+        return [_failed_segment(failure, time) for failure in sorted(failures, key=lambda failure: failure.index)]
+
+
+class DeleteSegments:
+    """DELETE (SGD). `committed` is called after each change."""
+
+    def __init__(self, flows: FlowDirectory, deleter: Deleter, *, committed: Callable[[], None]) -> None:
+        self._flows = flows
+        self._deleter = deleter
+        self._committed = committed
+
+    async def __call__(self, request: Request) -> Response:
+        """Removes what lies wholly in the timerange."""
+        flow_id = flow_id_of(request)
+        params = Params.parse(request.query)
+        timerange = params.timerange("timerange") or ETERNITY
+        object_id = params.text("object_id")
+        facts = await self._flows.writable(flow_id, request.context)
+        if await self._deleter.delete_range(flow_id, facts, timerange=timerange, object_id=object_id):
+            self._committed()
+        return no_content()
+
+
+def _dressed(body: bytes, media: MediaObject, objects: Mapping[str, MediaObject], writer: UrlWriter) -> bytes:
+    init = media.init_object_id
+    return with_urls(body, writer.urls(media), None if init is None else writer.urls(objects[init]))
+
+
+def _failed_segment(failure: Failure | Malformed, time: str) -> FailedSegment:
+    error = at_item(failure.error, failure.index)
+    if isinstance(failure, Malformed):
+        object_id, timerange = failure.object_id, failure.timerange
+    else:
+        object_id, timerange = failure.item.object_id, failure.item.timerange
+    return FailedSegment(
+        object_id,
+        ItemError("urn:tams:problem:invalid-input", error.detail, time, error.field or "$"),
+        msgspec.UNSET if timerange is None else str(timerange),
+    )

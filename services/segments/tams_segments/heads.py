@@ -1,0 +1,55 @@
+"""The head of a flow's timeline: who may write, and how each change advances it (ADR 0003)."""
+
+import msgspec
+
+from tams_common.errors import NotFound
+from tams_common.ids import FlowId, Incarnation
+from tams_segments.tables import Head
+from tams_segments.timeline import Span
+
+
+def admit(head: Head | None, flow_id: FlowId, incarnation: Incarnation) -> Head:
+    """The head that a writer for `incarnation` builds on: the one there is, or an empty one.
+
+    Raises `NotFound` for a writer that comes too late: its flow is being deleted, or was deleted and created anew.
+    """
+    if head is None:
+        return Head(flow_id, incarnation, version=0)
+    if head.deleting and head.incarnation != incarnation and head.count == 0:
+        return msgspec.structs.replace(head, incarnation=incarnation, deleting=False)
+    if head.deleting or head.incarnation != incarnation:
+        raise NotFound(f"flow {flow_id} has been deleted")
+    return head
+
+
+def extent(head: Head | None) -> Span | None:
+    """The span from the flow's first segment to its last; None without segments."""
+    if head is None or head.first_start is None or head.last_end is None:
+        return None
+    return Span(head.first_start, head.last_end, head.last_inclusive)
+
+
+def advanced(head: Head, *, count: int, covers: Span | None, event_at: int) -> Head:
+    """The head after a change that left `count` segments with the extent `covers`."""
+    return Head(
+        flow_id=head.flow_id,
+        incarnation=head.incarnation,
+        version=head.version + 1,
+        count=count,
+        first_start=covers.start if covers else None,
+        last_end=covers.end if covers else None,
+        last_inclusive=covers.includes_end if covers else False,
+        deleting=head.deleting,
+        event_at=event_at,
+    )
+
+
+def fenced(head: Head | None, flow_id: FlowId, incarnation: Incarnation) -> Head | None:
+    """The head once `incarnation` is to be deleted; None when a call that comes too late finds a younger flow there."""
+    if head is None:
+        return Head(flow_id, incarnation, version=1, deleting=True)
+    if head.incarnation == incarnation and head.deleting:
+        return head
+    if head.incarnation == incarnation or (head.deleting and head.count == 0):
+        return msgspec.structs.replace(head, incarnation=incarnation, version=head.version + 1, deleting=True)
+    return None

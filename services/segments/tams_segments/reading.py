@@ -1,0 +1,115 @@
+"""Pages of a flow's segments: rows come back as the bytes that were stored (SEG-1 to SEG-10)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from tams_common.ids import FlowId
+from tams_common.store import Query, Reader, eq, ge, gt, le, lt
+from tams_common.store.where import Condition
+from tams_common.timerange import EMPTY, ETERNITY, TimeRange
+from tams_segments.heads import extent
+from tams_segments.repository import floor
+from tams_segments.tables import HEADS, OBJECTS, SEGMENTS, MediaObject
+from tams_segments.timeline import Span
+
+
+class Position(NamedTuple):
+    """Where a page ended: the start (ns) of its last segment, and the store's hint for the next one."""
+
+    start: int
+    width: int
+
+
+_COLUMNS: Final = ("start_ns", "end_ns", "end_inclusive", "object_id", "body")
+
+
+class SegmentQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which segments of a flow: those that share time with `timerange` (SEG-6), in order of time or reversed."""
+
+    flow_id: FlowId
+    limit: int
+    timerange: TimeRange = ETERNITY
+    object_id: str | None = None
+    reverse: bool = False
+    after: Position | None = None
+
+
+class SegmentPage(msgspec.Struct, frozen=True):
+    """The stored bodies of a page, the objects they use, the time they span, and where the next page begins."""
+
+    bodies: Sequence[bytes] = ()
+    object_ids: Sequence[str] = ()
+    timerange: TimeRange = EMPTY
+    following: Position | None = None
+
+
+NOTHING: Final = SegmentPage()
+
+
+def read_page(tx: Reader, query: SegmentQuery) -> SegmentPage:
+    """A page; an unknown flow, and one that is being deleted, have no segments (SEG-2)."""
+    head = tx.get(HEADS, (query.flow_id,))
+    if head is None or head.deleting or head.count == 0 or query.timerange.is_empty:
+        return NOTHING
+    after = None if query.after is None else (query.flow_id, query.after.start)
+    asked = Query(
+        where=(*_conditions(tx, query, extent(head)), eq("flow_id", query.flow_id)),
+        after=after,
+        limit=query.limit,
+        reverse=query.reverse,
+        width=query.after.width if query.after else 0,
+    )
+    page = tx.select(SEGMENTS, _COLUMNS, asked)
+    rows: list[Any] = page.rows
+    if not rows:
+        return NOTHING
+    first, last = (rows[-1], rows[0]) if query.reverse else (rows[0], rows[-1])
+    return SegmentPage(
+        bodies=[row[4] for row in rows],
+        object_ids=[row[3] for row in rows],
+        timerange=TimeRange(first[0], last[1], includes_end=bool(last[2])),
+        following=Position(rows[-1][0], page.width) if page.more else None,
+    )
+
+
+def span_of_overlapping(tx: Reader, flow_id: FlowId, timerange: TimeRange) -> TimeRange:
+    """From the first to the last segment that shares time with `timerange`; `()` for none (T-42)."""
+    head = tx.get(HEADS, (flow_id,))
+    whole = extent(head)
+    if head is None or head.deleting or whole is None:
+        return EMPTY
+    if timerange.contains(whole.timerange()):
+        return whole.timerange()
+    first = read_page(tx, SegmentQuery(flow_id=flow_id, limit=1, timerange=timerange))
+    last = read_page(tx, SegmentQuery(flow_id=flow_id, limit=1, timerange=timerange, reverse=True))
+    return first.timerange.hull(last.timerange)
+
+
+def objects_of(tx: Reader, object_ids: Iterable[str]) -> dict[str, MediaObject]:
+    """The named objects and the init objects that they need."""
+    found = {known.id: known for known in tx.get_many(OBJECTS, ((name,) for name in object_ids)).values()}
+    needed = {known.init_object_id for known in found.values() if known.init_object_id} - found.keys()
+    if needed:
+        found.update((known.id, known) for known in tx.get_many(OBJECTS, ((name,) for name in needed)).values())
+    return found
+
+
+def _conditions(tx: Reader, query: SegmentQuery, whole: Span | None) -> list[Condition]:
+    """Exactly the segments that overlap the timerange: all start within it, but for one that may reach into it."""
+    wanted, where = query.timerange, list[Condition]()
+    if query.object_id is not None:
+        where.append(eq("object_id", query.object_id))
+    if wanted.end is not None:
+        where.append(le("start_ns", wanted.end) if wanted.includes_end else lt("start_ns", wanted.end))
+    start = wanted.start
+    is_bound = start is not None and whole is not None and start > whole.start
+    if start is None or not is_bound or (query.after is not None and not query.reverse):
+        return where
+    reaching = floor(tx, query.flow_id, start, object_id=query.object_id)
+    if reaching is not None and reaching.timerange().overlaps(wanted):
+        where.append(ge("start_ns", reaching.start))
+    else:
+        where.append(gt("start_ns", start))
+    return where

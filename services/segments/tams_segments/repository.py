@@ -1,0 +1,81 @@
+"""Looking at timelines: each question costs a bounded number of rows, however long the flow is."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from tams_common.ids import FlowId
+from tams_common.store import Query, Reader, eq, gt, le
+from tams_common.store.where import Condition
+from tams_segments.heads import extent
+from tams_segments.tables import SEGMENTS, Head
+from tams_segments.timeline import Span, is_outside
+
+_SPAN: Final = ("start_ns", "end_ns", "end_inclusive")
+_STEP: Final = 64
+
+
+def neighbours(tx: Reader, head: Head, spans: Sequence[Span]) -> list[Span]:
+    """The stored spans that `spans` could overlap, and a few around them.
+
+    A batch that continues the flow costs no query, one that fills a gap two. One that is scattered over a dense flow
+    goes on in small steps from item to item, so that it never reads what lies far from all of them.
+    """
+    whole = extent(head)
+    inside = sorted(span for span in spans if not is_outside(whole, span))
+    found: dict[int, Span] = {}
+    limit = 2 * len(inside) + 16
+    at = 0
+    while at < len(inside):
+        before = floor(tx, head.flow_id, inside[at].start)
+        if before is not None:
+            found[before.start] = before
+        after = _between(tx, head.flow_id, inside[at].start, last=max(span.end for span in inside[at:]), limit=limit)
+        found.update((span.start, span) for span in after)
+        if len(after) < limit:
+            break
+        at = _next(inside, at, after[-1].start)
+        limit = _STEP
+    return list(found.values())
+
+
+def floor(tx: Reader, flow_id: str, at: int, *, object_id: str | None = None) -> Span | None:
+    """The last stored span that starts at `at` (ns) or before: the only one that can reach over that moment."""
+    where: tuple[Condition, ...] = (eq("flow_id", flow_id), le("start_ns", at))
+    if object_id is not None:
+        where = (*where, eq("object_id", object_id))
+    rows = tx.select(SEGMENTS, _SPAN, Query(where, limit=1, reverse=True)).rows
+    return _span(rows[0]) if rows else None
+
+
+def edges(tx: Reader, flow_id: FlowId) -> Span | None:
+    """The extent of a flow as its segments tell it, for when the head's is no longer known."""
+    where = (eq("flow_id", flow_id),)
+    first = tx.select(SEGMENTS, _SPAN, Query(where, limit=1)).rows
+    last = tx.select(SEGMENTS, _SPAN, Query(where, limit=1, reverse=True)).rows
+    if not first or not last:
+        return None
+    end = _span(last[0])
+    return Span(_span(first[0]).start, end.end, end.includes_end)
+
+
+def _between(tx: Reader, flow_id: str, start: int, *, last: int, limit: int) -> list[Span]:
+    where = (eq("flow_id", flow_id), gt("start_ns", start), le("start_ns", last))
+    return [_span(row) for row in tx.select(SEGMENTS, _SPAN, Query(where, limit=limit)).rows]
+
+
+def _next(spans: Sequence[Span], at: int, reached: int) -> int:
+    """The first span after `at` around which not everything has been seen yet, when starts have been up to `reached`.
+
+    The span at `at` itself is done: either all of it has been seen, or more than one stored span that starts within it.
+    """
+    at += 1
+    while at < len(spans) and spans[at].end < reached:
+        at += 1
+    return at
+
+
+def _span(row: tuple[object, ...]) -> Span:
+    start, end, includes_end = row
+    if not isinstance(start, int) or not isinstance(end, int):
+        raise TypeError(f"a segment row without times: {row}")
+    return Span(start, end, bool(includes_end))

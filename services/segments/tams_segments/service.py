@@ -1,0 +1,54 @@
+"""Composition root of segments."""
+
+from tams_common.outbox import Relay
+from tams_common.runtime.service import Built, Parts, Service
+from tams_segments.allocating import Allocator
+from tams_segments.collector import Collector
+from tams_segments.config import SegmentsConfig
+from tams_segments.deleting import Deleter
+from tams_segments.facts import FlowDirectory
+from tams_segments.handlers.internal import DeleteFlow, GetExtent
+from tams_segments.handlers.media import Media
+from tams_segments.handlers.objects import GetObject
+from tams_segments.handlers.segments import DeleteSegments, ListSegments, RegisterSegments
+from tams_segments.handlers.storage import AllocateStorage, ListBackends
+from tams_segments.routes import Handlers, routes
+from tams_segments.tables import TABLES
+from tams_segments.writing import Registrar
+
+
+def build(config: SegmentsConfig, parts: Parts) -> Built:
+    """Puts the service together."""
+    store, backends, common, clock, new_id = parts.store, parts.objects, parts.common, parts.clock, parts.new_id
+    lifetime = common.min_object_timeout
+    labels = frozenset(objects.backend.label for objects in backends if objects.backend.label is not None)
+    flows = FlowDirectory(parts.peers["catalog"])
+    relay = Relay(store, parts.bus, clock=clock, new_id=new_id)
+    collector = Collector(store, backends, clock=clock, lifetime=lifetime, interval=config.collect_interval)
+    registrar = Registrar(store, clock=clock, new_id=new_id, labels=labels)
+    allocator = Allocator(store, backends, clock=clock, new_id=new_id, lifetime=lifetime)
+    deleter = Deleter(store, clock=clock, new_id=new_id)
+    media = Media(backends)
+
+    def removed() -> None:
+        relay.prompt()
+        collector.prompt()
+
+    handlers = Handlers(
+        list_backends=ListBackends(backends, common),
+        allocate_storage=AllocateStorage(flows, allocator, config=config, common=common),
+        list_segments=ListSegments(store, backends, common),
+        register_segments=RegisterSegments(flows, registrar, clock=clock, committed=relay.prompt),
+        delete_segments=DeleteSegments(flows, deleter, committed=removed),
+        get_object=GetObject(store, backends, common),
+        get_media=media.get,
+        put_media=media.put,
+        delete_flow=DeleteFlow(deleter, committed=removed),
+        get_extent=GetExtent(store),
+    )
+    return Built(routes=routes(handlers), behaviours=(relay, collector))
+
+
+SERVICE = Service(
+    name="segments", config=SegmentsConfig, build=build, tables=TABLES, peers=("catalog",), uses_objects=True
+)

@@ -1,0 +1,130 @@
+"""What the segments service keeps: heads, segments, media objects, allocations, and what waits for its removal."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from tams_common.outbox import LEASES, OUTBOX
+from tams_common.store import Guard, Projection, Table, Windowed
+from tams_common.store.table import AnyTable
+
+ObjectState = Literal["allocated", "media", "init"]
+
+
+class Head(msgspec.Struct, frozen=True):
+    """One row per flow that has or had segments: the lock that every writer of its timeline advances (ADR 0003).
+
+    `version` rises with every change. `first_start`, `last_end` (ns) and `last_inclusive` are the extent, null without
+    segments. `deleting` fences the flow for ever: only another incarnation can take the row over, once `count` is 0.
+    `event_at` is the moment (ns) of the last event of the flow's segments.
+    """
+
+    flow_id: str
+    incarnation: str
+    version: int
+    count: int = 0
+    first_start: int | None = None
+    last_end: int | None = None
+    last_inclusive: bool = False
+    deleting: bool = False
+    event_at: int = 0
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A segment of a flow: its start is always included (SGP-7), times are in ns.
+
+    `head_version` is the head's version that added it, by which a deletion spares what came after it. `body` is the
+    segment as GET shows it, without URLs and object timerange; `init_object`, where there is one, ends it.
+    """
+
+    flow_id: str
+    start_ns: int
+    end_ns: int
+    end_inclusive: bool
+    object_id: str
+    head_version: int
+    body: bytes
+
+
+class MediaObject(msgspec.Struct, frozen=True):
+    """An object: allocated for a flow, then fixed by its first registration, as media or as init object (SGP-18).
+
+    `reference_count` counts segments (media) or media objects (init). The controlled instance lies in the backend
+    `storage_id` under `storage_key`, which is drawn anew for each allocation, so that an id whose bytes still wait for
+    their removal can be used again; both are null for an object that is held elsewhere. `instances` is the JSON of the
+    uncontrolled ones, empty for none. `created` is in ns since the epoch.
+    """
+
+    id: str
+    state: ObjectState
+    created: int
+    allocated_for: str | None = None
+    storage_id: str | None = None
+    storage_key: str | None = None
+    content_type: str | None = None
+    timerange: str | None = None
+    key_frame_count: int | None = None
+    init_object_id: str | None = None
+    first_flow: str | None = None
+    reference_count: int = 0
+    instances: bytes = b""
+
+
+class InitUse(msgspec.Struct, frozen=True):
+    """How many segments of a flow need an init object, through their media objects (OBJ-6)."""
+
+    init_object_id: str
+    flow_id: str
+    segment_count: int
+
+
+class Allocation(msgspec.Struct, frozen=True):
+    """An object that is collected at `due` (ns) if it is still not registered then (TMO-3)."""
+
+    due: int
+    object_id: str
+
+
+class Garbage(msgspec.Struct, frozen=True):
+    """Bytes that nothing refers to any more, to be removed at `due` (ns) or later; `tries` counts failures."""
+
+    due: int
+    storage_key: str
+    storage_id: str
+    tries: int = 0
+
+
+class Tombstone(msgspec.Struct, frozen=True):
+    """The fenced head of a deleted flow, removed at `due` (ns), when no writer that saw the flow can be on its way."""
+
+    due: int
+    flow_id: str
+    incarnation: str
+
+
+HEADS: Final = Table("heads", Head, key=("flow_id",))
+SEGMENTS: Final = Table(
+    "segments",
+    Segment,
+    key=("flow_id", "start_ns"),
+    paging=Windowed(),
+    guarded_by=Guard("heads", ("flow_id",)),
+    projections=(Projection("by_object", ("object_id", "flow_id", "start_ns")),),
+)
+OBJECTS: Final = Table("objects", MediaObject, key=("id",), paging=Windowed())
+INIT_USES: Final = Table("init_uses", InitUse, key=("init_object_id", "flow_id"), paging=Windowed())
+ALLOCATIONS: Final = Table("allocations", Allocation, key=("due", "object_id"), paging=Windowed())
+GARBAGE: Final = Table("garbage", Garbage, key=("due", "storage_key"), paging=Windowed())
+TOMBSTONES: Final = Table("tombstones", Tombstone, key=("due", "flow_id"), paging=Windowed())
+
+TABLES: Final[tuple[AnyTable, ...]] = (
+    HEADS,
+    SEGMENTS,
+    OBJECTS,
+    INIT_USES,
+    ALLOCATIONS,
+    GARBAGE,
+    TOMBSTONES,
+    OUTBOX,
+    LEASES,
+)

@@ -1,0 +1,158 @@
+"""Registering segments: one transaction decides, item by item, what joins the timeline (architecture 5, SGP)."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET
+
+from tams_common.clock import Clock, later
+from tams_common.errors import InvalidInput
+from tams_common.events import Subject, segments_added
+from tams_common.ids import FlowId, IdSource
+from tams_common.model.facts import FlowFacts
+from tams_common.outbox import stage
+from tams_common.store import Store, Tx
+from tams_segments.heads import admit, advanced, extent
+from tams_segments.registration import Ledger, Rules, names_of
+from tams_segments.rendering import segment_body
+from tams_segments.repository import neighbours
+from tams_segments.requests import SegmentPost
+from tams_segments.tables import HEADS, INIT_USES, OBJECTS, SEGMENTS, Head, InitUse, Segment
+from tams_segments.timeline import Span, Timeline, extend, span_of
+
+
+class Order(msgspec.Struct, frozen=True):
+    """Segments to register in a flow, as catalog knows it; `items` are numbered by their place in the request."""
+
+    flow_id: FlowId
+    facts: FlowFacts
+    items: Sequence[tuple[int, SegmentPost]]
+
+    @property
+    def subject(self) -> Subject:
+        """What the events of this order are about."""
+        return subject_of(self.flow_id, self.facts)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An item that was refused, and why; `error.field` is a member of the item."""
+
+    index: int
+    item: SegmentPost
+    error: InvalidInput
+
+
+class Registrar:
+    """Registers segments. `labels` are those of the storage backends, which no other URL may have (SGP-16)."""
+
+    def __init__(self, store: Store, *, clock: Clock, new_id: IdSource, labels: frozenset[str]) -> None:
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+        self._labels = labels
+
+    async def register(self, order: Order) -> list[Failure]:
+        """Adds what can be added and returns the rest; raises `NotFound` when the flow has been deleted meanwhile."""
+        if not order.items:
+            return []
+        return await self._store.run(lambda tx: self._register(tx, order))
+
+    def _register(self, tx: Tx, order: Order) -> list[Failure]:
+        now = self._clock()
+        stored = tx.get(HEADS, (order.flow_id,))
+        head = admit(stored, order.flow_id, order.facts.incarnation)
+        items = [item for _, item in order.items]
+        objects = tx.get_many(OBJECTS, ((name,) for name in names_of(items)))
+        rules = Rules(order.flow_id, order.facts.init_segments, self._labels)
+        batch = Batch(head, Ledger(objects.values(), rules, now), neighbours(tx, head, _spans(items)))
+        failures: list[Failure] = []
+        for index, item in order.items:
+            try:
+                batch.add(item)
+            except InvalidInput as error:
+                failures.append(Failure(index, item, error))
+        if batch.rows:
+            last = stage(
+                tx,
+                segments_added([row.body for row in batch.rows], order.subject),
+                at=later(now, head.event_at),
+                new_id=self._new_id,
+            )
+            batch.write(tx, new_head=stored is None, event_at=last)
+        return failures
+
+
+class Batch:
+    """The segments of one request that have been accepted so far, on top of what is stored."""
+
+    def __init__(self, head: Head, ledger: Ledger, taken: Sequence[Span]) -> None:
+        self.rows: list[Segment] = []
+        self._head = head
+        self._ledger = ledger
+        self._timeline = Timeline(taken)
+        self._extent = extent(head)
+
+    def add(self, item: SegmentPost) -> None:
+        """Accepts one more segment, or raises `InvalidInput` and leaves everything as it was."""
+        span = span_of(item.timerange)
+        if span is None:
+            raise InvalidInput(
+                f"a segment's timerange is bounded, not empty and includes its start, {item.timerange} is not (SGP-7)",
+                field="timerange",
+            )
+        if item.last_duration is not UNSET and item.last_duration < 0:
+            raise InvalidInput("last_duration cannot be negative (SGP-11)", field="last_duration")
+        clash = self._timeline.clash(span)
+        if clash is not None:
+            raise InvalidInput(
+                f"{item.timerange} overlaps the flow's segment at {clash.timerange()} (SGP-8)", field="timerange"
+            )
+        media = self._ledger.claim(item)
+        self._timeline.take(span)
+        self._extent = extend(self._extent, span)
+        head = self._head
+        body = segment_body(item, media)
+        self.rows.append(Segment(head.flow_id, *span, item.object_id, head.version + 1, body))
+
+    def write(self, tx: Tx, *, new_head: bool, event_at: int) -> None:
+        """Buffers the writes of everything accepted; the head goes with them (ADR 0003)."""
+        head = advanced(self._head, count=self._head.count + len(self.rows), covers=self._extent, event_at=event_at)
+        if new_head:
+            tx.insert(HEADS, [head])
+        else:
+            tx.update(HEADS, [head])
+        tx.insert(SEGMENTS, self.rows)
+        tx.insert(OBJECTS, self._ledger.inserts)
+        tx.update(OBJECTS, self._ledger.updates)
+        self._write_init_uses(tx)
+
+    def _write_init_uses(self, tx: Tx) -> None:
+        uses, flow_id = self._ledger.init_uses, self._head.flow_id
+        if not uses:
+            return
+        stored = tx.get_many(INIT_USES, ((name, flow_id) for name in uses))
+        tx.insert(
+            INIT_USES, [InitUse(name, flow_id, count) for name, count in uses.items() if (name, flow_id) not in stored]
+        )
+        tx.update(
+            INIT_USES,
+            [
+                InitUse(use.init_object_id, flow_id, use.segment_count + uses[use.init_object_id])
+                for use in stored.values()
+            ],
+        )
+
+
+def subject_of(flow_id: FlowId, facts: FlowFacts) -> Subject:
+    """What events of a flow's segments tell about the flow (EVT-16)."""
+    return Subject(
+        flow_id=flow_id,
+        source_id=facts.source_id,
+        flow_collected_by=facts.flow_collected_by,
+        source_collected_by=facts.source_collected_by,
+        incarnation=facts.incarnation,
+    )
+
+
+def _spans(items: Sequence[SegmentPost]) -> list[Span]:
+    return [span for item in items if (span := span_of(item.timerange)) is not None]
