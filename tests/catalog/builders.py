@@ -1,0 +1,59 @@
+"""Minimal valid bodies, and ids that can be told apart by eye."""
+
+from typing import Any
+
+from tams_common.model.values import AUDIO, DATA, IMAGE, MULTI, VIDEO
+
+Body = dict[str, Any]
+
+
+def flow_id(number: int) -> str:
+    """The `number`-th flow id."""
+    return f"f1000000-0000-4000-8000-{number:012x}"
+
+
+def source_id(number: int) -> str:
+    """The `number`-th source id."""
+    return f"50000000-0000-4000-8000-{number:012x}"
+
+
+def video(number: int = 1, source: int = 1, **members: object) -> Body:
+    """A video flow."""
+    essence = {"frame_width": 1920, "frame_height": 1080, "frame_rate": {"numerator": 25}}
+    body = _flow(number, source, VIDEO) | {
+        "codec": "video/h264",
+        "container": "video/mp2t",
+        "essence_parameters": essence,
+    }
+    return body | members
+
+
+def audio(number: int = 2, source: int = 2, **members: object) -> Body:
+    """An audio flow."""
+    body = _flow(number, source, AUDIO) | {
+        "codec": "audio/aac",
+        "container": "video/mp2t",
+        "essence_parameters": {"sample_rate": 48000, "channels": 2},
+    }
+    return body | members
+
+
+def image(number: int = 3, source: int = 3, **members: object) -> Body:
+    """An image flow."""
+    essence = {"frame_width": 320, "frame_height": 180}
+    return _flow(number, source, IMAGE) | {"codec": "image/jpeg", "essence_parameters": essence} | members
+
+
+def data(number: int = 4, source: int = 4, **members: object) -> Body:
+    """A data flow."""
+    return _flow(number, source, DATA) | {"codec": "application/json", "essence_parameters": {}} | members
+
+
+def multi(number: int = 5, source: int = 5, *, collects: tuple[int, ...] = (), **members: object) -> Body:
+    """A multi flow that collects others by number, each in a role of its own."""
+    items = [{"id": flow_id(member), "role": f"role {member}"} for member in collects]
+    return _flow(number, source, MULTI) | {"flow_collection": items} | members
+
+
+def _flow(number: int, source: int, format_: str) -> Body:
+    return {"id": flow_id(number), "source_id": source_id(source), "format": format_}

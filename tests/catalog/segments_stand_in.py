@@ -1,0 +1,33 @@
+"""The segments service as catalog sees it: its two internal routes, answering what a test wants to hear."""
+
+from tams_common.http.app import ServiceApp
+from tams_common.http.codec import decode_json, json_response
+from tams_common.http.message import Request, Response
+from tams_common.http.routing import Route
+from tams_common.model.facts import FlowDeletion, FlowExtent
+
+
+class SegmentsStandIn:
+    """`deletion` is the status for the next deletions; what was asked stands in `deletions` and `ranges`."""
+
+    def __init__(self) -> None:
+        self.deletion = 204
+        self.extent = "()"
+        self.extent_status = 200
+        self.deletions: list[tuple[str, str]] = []
+        self.ranges: list[str] = []
+        self.app = ServiceApp(
+            [
+                Route("PUT", "/internal/flows/{flow_id}/deletion", self._delete),
+                Route("GET", "/internal/flows/{flow_id}/extent", self._extent),
+            ]
+        )
+
+    async def _delete(self, request: Request) -> Response:
+        asked = decode_json(await request.read(), FlowDeletion)
+        self.deletions.append((request.params["flow_id"], asked.incarnation))
+        return Response(self.deletion)
+
+    async def _extent(self, request: Request) -> Response:
+        self.ranges.append(request.query)
+        return json_response(FlowExtent(self.extent), self.extent_status)
