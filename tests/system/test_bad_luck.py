@@ -49,9 +49,8 @@ async def test_kill_in_the_middle_of_a_bulk_post(tmp_path: Path, moment: int) ->
         assert stored in ([], ids)
         if not isinstance(answered[0], BaseException):
             assert stored == ids
-        await words.fill(
-            api, flow, 1, start=5000
-        )  # a later event of the same flow: by its arrival all earlier ones are there
+        # A later event of the same flow: when it has come, all earlier ones have.
+        await words.fill(api, flow, 1, start=5000)
 
         async def later_event() -> bool:
             return len(segment_events(data)) > len(stored)

@@ -42,7 +42,7 @@ class LocalSigner:
 
 
 def expiry(clock: Clock, lifetime: int) -> int:
-    """When URLs signed now end, in seconds since the epoch: at least `lifetime` seconds from now, equal within a window."""
+    """When URLs signed now end, in seconds since the epoch: `lifetime` seconds at least, equal within a window."""
     now = clock() // NS
     return now - now % WINDOW + WINDOW + lifetime + GRACE
 
