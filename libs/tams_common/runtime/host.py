@@ -14,10 +14,11 @@ from tams_common.events import TOPICS
 from tams_common.http.app import ServiceApp
 from tams_common.http.client import HttpTransport
 from tams_common.http.edge import Edge
-from tams_common.http.health import health_routes
+from tams_common.http.health import WithHealth
 from tams_common.http.message import Request, Response
 from tams_common.http.transport import App, MemoryTransport, Transport
 from tams_common.ids import new_id
+from tams_common.metrics import process_registry
 from tams_common.objects import Objects
 from tams_common.runtime import wiring
 from tams_common.runtime.service import AnyService, Built, Parts
@@ -63,6 +64,7 @@ class Host:
         self._configs = {s.name: read(s.config, service_prefix(s.name), environ) for s in services}
         self._apps: dict[str, App] = {}
         self._stores: dict[str, Store] = {}
+        self._registry = process_registry()
         self._stack = AsyncExitStack()
         self._supervisor: Supervisor | None = None
         self._ready = False
@@ -107,6 +109,7 @@ class Host:
                 peers=peers,
                 clock=system_clock,
                 new_id=new_id,
+                registry=self._registry,
             )
             built[service.name] = service.build(self._configs[service.name], parts)
         return built
@@ -152,12 +155,12 @@ class Host:
     async def _serve(self, built: Mapping[str, Built]) -> None:
         checks = [self._check_ready, *(check for made in built.values() for check in made.checks)]
         for name, made in built.items():
-            self._apps[name] = made.app or ServiceApp([*made.routes, *health_routes(checks)])
+            self._apps[name] = made.app or ServiceApp(made.routes)
         self._supervisor = Supervisor()
         self._stack.push_async_callback(self._supervisor.stop)
         for name, made in built.items():
             self._supervisor.start(name, made.behaviours)
-        edge = Edge(self.app, trusted=GATEWAY not in built)
+        edge = Edge(WithHealth(self.app, checks, self._registry), trusted=GATEWAY not in built)
         self._stack.push_async_callback(edge.stop)
         host, port = parse_listen(self.common.listen)
         try:

@@ -9,6 +9,7 @@ import click
 import uvloop
 
 from tams_common.errors import TamsError
+from tams_common.logging import configure
 from tams_common.runtime.host import Host
 
 
@@ -20,6 +21,7 @@ class BehaviourFailed(TamsError):
 
 async def serve_until_signal(host: Host, greeting: Callable[[], str]) -> None:
     """Starts `host`, prints `greeting`, stops on SIGTERM or SIGINT; raises `BehaviourFailed` when a task ends."""
+    configure(host.common.log_format, host.common.log_level)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
+from prometheus_client import CollectorRegistry
 
 from tams_common.bus import Bus
 from tams_common.clock import Clock
@@ -33,7 +34,8 @@ Check: TypeAlias = Callable[[], Awaitable[None]]
 class Parts(msgspec.Struct, frozen=True):
     """What the host gives a service. Opened before `build` is called, closed after the behaviours have ended.
 
-    `peers` reaches the other services by name. A service that declares no tables gets no store of its own.
+    `peers` reaches the other services by name. A service that declares no tables gets no store of its own. `registry`
+    holds the metrics of the process.
     """
 
     common: Common
@@ -43,6 +45,7 @@ class Parts(msgspec.Struct, frozen=True):
     peers: Mapping[str, Transport]
     clock: Clock
     new_id: IdSource
+    registry: CollectorRegistry
 
 
 class Built(msgspec.Struct, frozen=True):
