@@ -1,9 +1,9 @@
 """A service as one callable: finds the route, calls its handler, turns errors into problems."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import Iterable
 
 from tams_common.clock import Clock, system_clock
-from tams_common.http.message import Request, Response
+from tams_common.http.message import Request, Response, close_body
 from tams_common.http.problems import problem_response
 from tams_common.http.routing import Route, Router
 
@@ -31,9 +31,8 @@ class ServiceApp:
 async def drop_body(response: Response) -> None:
     """Takes the body off a response and keeps its length in the headers."""
     body = response.body
-    if isinstance(body, bytes):
-        if body:
-            response.headers.setdefault("content-length", str(len(body)))
-    elif isinstance(body, AsyncGenerator):
-        await body.aclose()
+    if not isinstance(body, bytes):
+        await close_body(body)
+    elif body:
+        response.headers.setdefault("content-length", str(len(body)))
     response.body = b""

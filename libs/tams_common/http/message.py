@@ -1,7 +1,7 @@
 """Request and response as handlers and transports see them: no server or client library shows through."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -26,9 +26,9 @@ class Context(msgspec.Struct, frozen=True):
 
 class Request:
     """One HTTP request. `path` and `query` are raw (still percent-encoded), `headers` are read by lower-case name, and
-    `params` are the decoded path parameters of the matched route."""
+    `params` are the decoded path parameters of the matched route. `remote` is the peer's address, empty in memory."""
 
-    __slots__ = ("body", "body_limit", "context", "headers", "method", "params", "path", "query")
+    __slots__ = ("body", "body_limit", "context", "headers", "method", "params", "path", "query", "remote")
 
     def __init__(
         self, method: str, path: str, *, query: str = "", headers: Mapping[str, str] | None = None, body: Body = b""
@@ -41,6 +41,7 @@ class Request:
         self.body_limit = DEFAULT_BODY_LIMIT
         self.context = Context()
         self.params: Mapping[str, str] = {}
+        self.remote = ""
 
     async def read(self) -> bytes:
         """The whole body; `TooLarge` beyond `body_limit` bytes."""
@@ -76,8 +77,8 @@ def too_large(limit: int) -> TooLarge:
 
 
 class Response:
-    """One HTTP response; header names are in lower case. A body that is an iterator is streamed, its `content-length` is
-    then the handler's to set where it is known."""
+    """One HTTP response; header names are in lower case. A body that is an iterator is streamed, and its handler sets
+    `content-length` where it is known."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -85,3 +86,18 @@ class Response:
         self.status = status
         self.body = body
         self.headers = headers if headers is not None else {}
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A streamed body that holds something until it is closed."""
+
+    async def aclose(self) -> None:
+        """Gives it back, whether or not the body was read."""
+        ...
+
+
+async def close_body(body: Body) -> None:
+    """Ends a body that is not read to its end."""
+    if not isinstance(body, bytes) and isinstance(body, Closable):
+        await body.aclose()

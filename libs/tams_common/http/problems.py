@@ -69,7 +69,8 @@ def problem_response(error: Exception, request: Request, *, clock: Clock = syste
 def _headers(error: Exception) -> dict[str, str]:
     match error:
         case errors.Unauthenticated():
-            return {"www-authenticate": 'Bearer realm="tams", Basic realm="tams"'}
+            # Basic is accepted and not offered: browsers would ask for a password in the middle of a player's page.
+            return {"www-authenticate": 'Bearer realm="tams"'}
         case errors.MethodNotAllowed():
             return {"allow": ", ".join(error.allowed)}
         case errors.RangeNotSatisfiable():

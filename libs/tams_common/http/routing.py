@@ -52,7 +52,8 @@ class Router(Generic[T]):
 
     def match(self, method: str, path: str) -> tuple[T, Mapping[str, str]]:
         """The target and decoded parameters; raises `NotFound`, `MethodNotAllowed` or `InvalidInput` (bad encoding)."""
-        found = _descend(self._root, path.split("/")[1:], 0)
+        parts = path.split("/")[1:]
+        found = _straight(self._root, parts) or _descend(self._root, parts, 0)
         if found is None:
             raise NotFound(f"there is no resource at {path}")
         node, values = found
@@ -67,6 +68,20 @@ class Router(Generic[T]):
         return target, {
             name: decode(value, f"path parameter {name}") for name, value in zip(node.names, values, strict=True)
         }
+
+
+def _straight(node: _Node[T], parts: list[str]) -> tuple[_Node[T], tuple[str, ...]] | None:
+    """What `_descend` finds without ever turning back, which is nearly always: cheaper, as it calls nothing."""
+    values: tuple[str, ...] = ()
+    for part in parts:
+        following = node.literal.get(part)
+        if following is None:
+            following = node.param
+            if following is None or not part:
+                return None
+            values = (*values, part)
+        node = following
+    return (node, values) if node.methods else None
 
 
 def _descend(node: _Node[T], parts: list[str], depth: int) -> tuple[_Node[T], tuple[str, ...]] | None:
