@@ -6,6 +6,7 @@ from typing import Any, Self
 import msgspec
 import pytest
 from msgspec import Struct
+from prometheus_client import CollectorRegistry
 
 from tams_catalog.config import CatalogConfig
 from tams_catalog.service import SERVICE
@@ -93,6 +94,7 @@ async def house() -> AsyncIterator[House]:
         peers={"segments": MemoryTransport(segments.app)},
         clock=clock,
         new_id=new_id,
+        registry=CollectorRegistry(),
     )
     built = SERVICE.build(CatalogConfig(deletion_sweep=0.01), parts)
     yield House(Client(ServiceApp(built.routes)), store, bus, clock, segments, built)

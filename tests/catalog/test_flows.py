@@ -84,7 +84,7 @@ class TestMetadataVersion:
 
 async def test_who_made_and_changed_a_flow_is_the_principal(house: House) -> None:
     """FLW-19, T-48."""
-    forged = {"created_by": "someone", "updated_by": "someone"}
+    forged: Body = {"created_by": "someone", "updated_by": "someone"}
     await house.client_of("ann").put(f"/flows/{flow_id(1)}", video(**forged), expect=201)
     await house.client_of("bob").put(f"/flows/{flow_id(1)}", video(label="b", **forged))
     flow = (await house.client.get(f"/flows/{flow_id(1)}")).json()

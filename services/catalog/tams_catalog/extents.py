@@ -74,6 +74,8 @@ def shrunk(extent: TimeRange, removed: TimeRange) -> TimeRange:
 
     Gaps beside what was removed stay in, so this is an upper bound.
     """
+    if not removed.overlaps(extent):
+        return extent
     if removed.contains(extent):
         return EMPTY
     if removed.contains(TimeRange(extent.start, removed.end, includes_start=extent.includes_start)):

@@ -1,0 +1,93 @@
+"""Deleting flows: hidden at once, finished by the sweep (architecture 5, FLW-42 to FLW-44)."""
+
+import asyncio
+
+import pytest
+
+from tams_catalog.tables import COLLECTIONS, EXTENTS, FLOWS, SOURCES
+from tams_common.runtime.service import Behaviour
+from tams_common.store import Query
+from tams_common.store.table import AnyTable
+from tests.catalog.builders import flow_id, multi, source_id, video
+from tests.catalog.conftest import House
+from tests.common.eventually import eventually
+
+
+async def _incarnation(house: House) -> str:
+    facts = (await house.client.get(f"/internal/flows/{flow_id(1)}/facts")).json()
+    incarnation: str = facts["incarnation"]
+    return incarnation
+
+
+async def _rows(house: House) -> int:
+    tables: tuple[AnyTable, ...] = (FLOWS, SOURCES, COLLECTIONS, EXTENTS)
+    return await house.store.read(
+        lambda reader: sum(len(reader.select(table, table.key, Query()).rows) for table in tables)
+    )
+
+
+def _sweep(house: House) -> Behaviour:
+    return house.built.behaviours[2]
+
+
+async def test_a_deletion_that_segments_does_at_once_leaves_nothing(house: House) -> None:
+    await house.client.put(f"/flows/{flow_id(1)}", video(), expect=201)
+    incarnation = await _incarnation(house)
+    await house.client.delete(f"/flows/{flow_id(1)}")
+    assert house.segments.deletions == [(flow_id(1), incarnation)]
+    assert await _rows(house) == 0
+    await house.client.put(f"/flows/{flow_id(1)}", video(), expect=201)
+    assert await _incarnation(house) != incarnation
+
+
+@pytest.mark.parametrize("status", [202, 500, 503])
+async def test_while_segments_is_not_done_the_flow_is_hidden_and_its_id_taken(house: House, status: int) -> None:
+    """T-70."""
+    await house.client.put(f"/flows/{flow_id(1)}", video(1, 1), expect=201)
+    await house.client.put(f"/flows/{flow_id(2)}", video(2, 2), expect=201)
+    house.segments.deletion = status
+    await house.client.delete(f"/flows/{flow_id(1)}")
+    for path in ("", "/read_only"):
+        await house.client.get(f"/flows/{flow_id(1)}{path}", expect=404)
+    await house.client.get(f"/internal/flows/{flow_id(1)}/facts", expect=404)
+    await house.client.put(f"/flows/{flow_id(1)}/read_only", True, expect=404)
+    await house.client.delete(f"/flows/{flow_id(1)}", expect=404)
+    assert [flow["id"] for flow in (await house.client.get("/flows")).json()] == [flow_id(2)]
+    assert [source["id"] for source in (await house.client.get("/sources")).json()] == [source_id(2)]
+    answer = await house.client.put(f"/flows/{flow_id(1)}", video(1, 1), expect=400)
+    assert "deleted" in answer.json()["detail"]
+    await house.client.put(f"/flows/{flow_id(5)}", multi(5, 5, collects=(1,)), expect=400)
+
+
+async def test_the_sweep_finishes_what_waits(house: House) -> None:
+    await house.client.put(f"/flows/{flow_id(1)}", video(), expect=201)
+    house.segments.deletion = 503
+    await house.client.delete(f"/flows/{flow_id(1)}")
+    assert await house.told() == [
+        ("flows/created", flow_id(1)),
+        ("flows/deleted", flow_id(1)),
+        ("sources/created", source_id(1)),
+        ("sources/deleted", source_id(1)),
+    ]
+    sweep = asyncio.create_task(_sweep(house).run())
+    await eventually(lambda: len(house.segments.deletions) > 3)
+    assert await _rows(house) == 1
+    house.segments.deletion = 204
+
+    async def empty() -> bool:
+        return await _rows(house) == 0
+
+    gone: bool = await eventually(empty)
+    assert gone
+    sweep.cancel()
+    await asyncio.gather(sweep, return_exceptions=True)
+    assert len(set(house.segments.deletions)) == 1
+    assert await house.told() == []
+
+
+async def test_a_flow_and_its_source_can_be_made_anew_beside_a_pending_one(house: House) -> None:
+    await house.client.put(f"/flows/{flow_id(1)}", video(1, 1), expect=201)
+    house.segments.deletion = 202
+    await house.client.delete(f"/flows/{flow_id(1)}")
+    await house.client.put(f"/flows/{flow_id(2)}", video(2, 1), expect=201)
+    await house.client.get(f"/sources/{source_id(1)}")

@@ -1,0 +1,147 @@
+"""What catalog learns from the events of segments: how far flows reach, and when that changed (FLW-21)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tams_catalog.extents import shrunk
+from tams_catalog.tables import EXTENTS, ExtentRow
+from tams_common import events
+from tams_common.bus.cloudevents import to_message
+from tams_common.clock import SECOND, date_time
+from tams_common.events import Draft, Subject
+from tams_common.ids import EventId, FlowId, Incarnation, new_id
+from tams_common.timerange import TimeRange
+from tests.catalog.builders import Body, flow_id, video
+from tests.catalog.conftest import House
+from tests.common.eventually import eventually
+
+FLOW = FlowId(flow_id(1))
+AT = 1_800_000_000 * SECOND
+
+
+@pytest.fixture
+async def listening(house: House) -> AsyncIterator[House]:
+    """A catalog with one flow, whose subscription runs."""
+    await house.client.put(f"/flows/{FLOW}", video(), expect=201)
+    task = asyncio.create_task(house.built.behaviours[1].run())
+    yield house
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _incarnation(house: House) -> Incarnation:
+    facts = (await house.client.get(f"/internal/flows/{FLOW}/facts")).json()
+    return Incarnation(facts["incarnation"])
+
+
+def _added(incarnation: Incarnation, *timeranges: str) -> Draft:
+    segments = [f'{{"object_id":"o","timerange":"{timerange}"}}'.encode() for timerange in timeranges]
+    (draft,) = events.segments_added(segments, Subject(flow_id=FLOW, incarnation=incarnation))
+    return draft
+
+
+def _deleted(incarnation: Incarnation, timerange: str) -> Draft:
+    return events.segments_deleted(timerange, Subject(flow_id=FLOW, incarnation=incarnation))
+
+
+async def _publish(house: House, *drafts: Draft) -> None:
+    sealed = [draft.seal(id=EventId(new_id()), at=AT + place * SECOND) for place, draft in enumerate(drafts)]
+    assert await house.bus.publish([to_message(envelope) for envelope in sealed]) == len(drafts)
+
+
+async def _extent(house: House) -> ExtentRow | None:
+    return await house.store.read(lambda reader: reader.get(EXTENTS, (FLOW,)))
+
+
+async def _reaches(house: House, timerange: str) -> ExtentRow:
+    async def check() -> ExtentRow:
+        row = await _extent(house)
+        assert row is not None
+        assert row.timerange == timerange
+        return row
+
+    return await eventually(check)
+
+
+async def test_added_segments_extend_a_flow_and_move_its_segments_updated(listening: House) -> None:
+    before = (await listening.client.get(f"/flows/{FLOW}")).json()
+    facts = (await listening.client.get(f"/internal/flows/{FLOW}/facts")).json()
+    incarnation = Incarnation(facts["incarnation"])
+    await _publish(listening, _added(incarnation, "[10:0_20:0)", "[-5:0_0:0)"), _added(incarnation, "[1:0]"))
+    row = await _reaches(listening, "[-5:0_20:0)")
+    assert (row.start, row.end) == (-5 * SECOND, 20 * SECOND)
+
+    after = {**before, "segments_updated": date_time(AT + SECOND)}
+
+    async def updated() -> Body:
+        flow: Body = (await listening.client.get(f"/flows/{FLOW}")).json()
+        assert flow == after
+        return flow
+
+    shown: Body = await eventually(updated)
+    assert (await listening.client.get("/flows")).json() == [shown]
+    assert (await listening.client.get(f"/internal/flows/{FLOW}/facts")).json() == facts
+
+
+async def test_a_later_change_of_the_flow_is_told_with_segments_updated(listening: House) -> None:
+    """EVT-3: the event shows the flow as GET does."""
+    await _publish(listening, _added(await _incarnation(listening), "[0:0_1:0)"))
+    await _reaches(listening, "[0:0_1:0)")
+    await listening.forget_events()
+    await listening.client.put(f"/flows/{FLOW}", video(label="new"))
+    (told,) = await listening.staged()
+    assert told.event == {"flow": (await listening.client.get(f"/flows/{FLOW}")).json()}
+
+
+async def test_deleted_segments_shorten_a_flow(listening: House) -> None:
+    incarnation = await _incarnation(listening)
+    await _publish(listening, _added(incarnation, "[0:0_30:0)"), _deleted(incarnation, "[20:0_30:0)"))
+    await _reaches(listening, "[0:0_20:0)")
+    await _publish(listening, _deleted(incarnation, "[0:0_20:0)"))
+    row = await _reaches(listening, "()")
+    assert (row.start, row.end) == (None, None)
+
+
+async def test_events_of_an_older_incarnation_or_another_flow_are_ignored(listening: House) -> None:
+    incarnation = await _incarnation(listening)
+    stranger = events.segments_deleted("[0:0_1:0)", Subject(flow_id=FlowId(flow_id(9)), incarnation=incarnation))
+    await _publish(
+        listening,
+        _added(Incarnation("older"), "[100:0_200:0)"),
+        stranger,
+        _added(incarnation, "[0:0_1:0)"),
+    )
+    await _reaches(listening, "[0:0_1:0)")
+    assert await listening.store.read(lambda reader: reader.get(EXTENTS, (flow_id(9),))) is None
+
+
+async def test_a_flow_made_anew_begins_empty(listening: House) -> None:
+    await _publish(listening, _added(await _incarnation(listening), "[0:0_10:0)"))
+    await _reaches(listening, "[0:0_10:0)")
+    await listening.client.delete(f"/flows/{FLOW}")
+    await listening.client.put(f"/flows/{FLOW}", video(), expect=201)
+    assert "segments_updated" not in (await listening.client.get(f"/flows/{FLOW}")).json()
+    await _publish(listening, _added(await _incarnation(listening), "[50:0_60:0)"))
+    await _reaches(listening, "[50:0_60:0)")
+
+
+@pytest.mark.parametrize(
+    ("extent", "removed", "left"),
+    [
+        ("[0:0_10:0)", "[0:0_10:0)", "()"),
+        ("[0:0_10:0)", "[-5:0_20:0)", "()"),
+        ("[0:0_10:0)", "[0:0_4:0)", "[4:0_10:0)"),
+        ("[0:0_10:0)", "[0:0_4:0]", "(4:0_10:0)"),
+        ("[0:0_10:0)", "[6:0_10:0)", "[0:0_6:0)"),
+        ("[0:0_10:0]", "[6:0_10:0]", "[0:0_6:0)"),
+        ("[0:0_10:0]", "[6:0_10:0)", "[0:0_10:0]"),
+        ("[0:0_10:0)", "[4:0_6:0)", "[0:0_10:0)"),
+        ("[0:0_10:0)", "[20:0_30:0)", "[0:0_10:0)"),
+        ("[0:0_10:0)", "()", "[0:0_10:0)"),
+        ("()", "[0:0_10:0)", "()"),
+    ],
+)
+def test_an_extent_is_cut_where_its_ends_were_removed(extent: str, removed: str, left: str) -> None:
+    assert str(shrunk(TimeRange.parse(extent), TimeRange.parse(removed))) == left
