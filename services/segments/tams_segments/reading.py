@@ -104,8 +104,7 @@ def _conditions(tx: Reader, query: SegmentQuery, whole: Span | None) -> list[Con
     if wanted.end is not None:
         where.append(le("start_ns", wanted.end) if wanted.includes_end else lt("start_ns", wanted.end))
     start = wanted.start
-    is_bound = start is not None and whole is not None and start > whole.start
-    if start is None or not is_bound or (query.after is not None and not query.reverse):
+    if start is None or whole is None or start < whole.start or (query.after is not None and not query.reverse):
         return where
     reaching = floor(tx, query.flow_id, start, object_id=query.object_id)
     if reaching is not None and reaching.timerange().overlaps(wanted):

@@ -124,12 +124,12 @@ class Ledger:
     def _check_role(self, known: MediaObject, field: str, *, wanted: str) -> None:
         if known.state != "allocated":
             raise InvalidInput(
-                f"object {known.id!r} is in use as {known.state} object, which bars it from use as {wanted} object (SGP-23)",
+                f"object {known.id!r} is in use as {known.state} object and cannot be used as {wanted} object (SGP-23)",
                 field=field,
             )
         if known.allocated_for != self._rules.flow_id:
             raise InvalidInput(
-                f"object {known.id!r} was allocated for flow {known.allocated_for} and has to be used there first (SGP-12)",
+                f"object {known.id!r} was allocated for flow {known.allocated_for} and is not in use yet (SGP-12)",
                 field=field,
             )
 

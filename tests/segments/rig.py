@@ -1,0 +1,171 @@
+"""The segments service on real parts, with a stand-in for catalog that knows the flows a test declares."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from tams_common.bus.sqlite import SqliteBus
+from tams_common.clock import ManualClock
+from tams_common.config import Common
+from tams_common.errors import NotFound
+from tams_common.events import TOPICS, Envelope
+from tams_common.http.app import ServiceApp
+from tams_common.http.codec import json_response
+from tams_common.http.message import Request, Response
+from tams_common.http.routing import Route
+from tams_common.http.transport import MemoryTransport
+from tams_common.ids import Incarnation, SourceId, new_id
+from tams_common.model.facts import FlowFacts
+from tams_common.objects.local import LocalObjects
+from tams_common.outbox import OUTBOX, OutboxRow
+from tams_common.runtime.service import Built, Parts
+from tams_common.store import Query, Store
+from tams_common.store.sqlite import SqliteStore
+from tams_segments.collector import Collector
+from tams_segments.config import SegmentsConfig
+from tams_segments.service import SERVICE
+from tams_segments.tables import TABLES
+from tests.common.http_client import Client
+
+FLOW = "10000000-0000-4000-8000-000000000001"
+OTHER_FLOW = "10000000-0000-4000-8000-000000000002"
+SOURCE = "20000000-0000-4000-8000-000000000001"
+LOCAL = "local"
+FACTS = FlowFacts(
+    version="1",
+    incarnation=Incarnation("first"),
+    source_id=SourceId(SOURCE),
+    format="urn:x-nmos:format:video",
+    container="video/mp2t",
+)
+
+
+class Catalog:
+    """Answers the facts of the flows it was told of, as catalog does."""
+
+    def __init__(self) -> None:
+        self.flows: dict[str, FlowFacts] = {}
+        self.asked: list[str | None] = []
+        self._versions = count(1)
+        self.app = ServiceApp((Route("GET", "/internal/flows/{flow_id}/facts", self._facts),))
+
+    def put(self, flow_id: str = FLOW, **changes: Any) -> FlowFacts:  # noqa: ANN401 — fields of FlowFacts
+        """Declares or changes a flow."""
+        known = self.flows.get(flow_id, FACTS)
+        self.flows[flow_id] = msgspec.structs.replace(known, version=str(next(self._versions)), **changes)
+        return self.flows[flow_id]
+
+    async def _facts(self, request: Request) -> Response:
+        facts = self.flows.get(request.params["flow_id"])
+        tag = request.headers.get("if-none-match")
+        self.asked.append(tag)
+        if facts is None:
+            raise NotFound("no such flow")
+        return Response(304) if tag == f'"{facts.version}"' else json_response(facts)
+
+
+class Rig:
+    """What a test holds in its hands."""
+
+    def __init__(self, store: Store, objects: LocalObjects, catalog: Catalog, parts: Parts) -> None:
+        self.store = store
+        self.objects = objects
+        self.catalog = catalog
+        self.parts = parts
+        assert isinstance(parts.clock, ManualClock)
+        self.clock = parts.clock
+        self.built: Built = SERVICE.build(SegmentsConfig(), parts)
+        self.client = Client(ServiceApp(self.built.routes, clock=parts.clock))
+
+    @property
+    def collector(self) -> Collector:
+        """The behaviour that removes what nobody needs."""
+        return next(behaviour for behaviour in self.built.behaviours if isinstance(behaviour, Collector))
+
+    async def allocate(self, *names: str, flow_id: str = FLOW) -> None:
+        """Allocates objects for a flow."""
+        await self.client.post(f"/flows/{flow_id}/storage", {"object_ids": names})
+
+    async def add(self, *timeranges: str, flow_id: str = FLOW) -> list[str]:
+        """Adds a segment with a new object for each timerange; returns the object ids."""
+        names = [new_id() for _ in timeranges]
+        await self.allocate(*names, flow_id=flow_id)
+        items = [segment(name, timerange) for name, timerange in zip(names, timeranges, strict=True)]
+        await self.client.post(f"/flows/{flow_id}/segments", items)
+        return names
+
+    async def timeranges(self, query: str = "", flow_id: str = FLOW) -> list[str]:
+        """The timeranges of the flow's segments, on one page."""
+        answer = await self.client.get(f"/flows/{flow_id}/segments?limit=1000&accept_get_urls=&{query}")
+        return [item["timerange"] for item in answer.json()]
+
+    async def events(self) -> list[Envelope]:
+        """What is staged, oldest first."""
+        rows: list[OutboxRow] = (await self.store.read(lambda tx: tx.scan(OUTBOX, Query()))).rows
+        return [
+            Envelope(id=row.id, topic=row.topic, key=row.key, at=row.at, type=row.type, value=row.value)  # type: ignore[arg-type]
+            for row in rows
+        ]
+
+    async def told(self, kind: str) -> list[Any]:
+        """The `event` members of the staged events of a kind."""
+        return [
+            msgspec.json.decode(envelope.value)["event"] for envelope in await self.events() if envelope.type == kind
+        ]
+
+
+def segment(object_id: str, timerange: str, **more: object) -> dict[str, object]:
+    """A minimal valid segment."""
+    return {"object_id": object_id, "timerange": timerange, **more}
+
+
+def seconds(*starts: int) -> list[str]:
+    """Timeranges of one second."""
+    return [f"[{start}:0_{start + 1}:0)" for start in starts]
+
+
+def object_id(number: int) -> str:
+    """A readable id."""
+    return str(UUID(int=number, version=4))
+
+
+@asynccontextmanager
+async def running(
+    media: Path, *, directory: Path | None = None, catalog: Catalog | None = None, common: Common | None = None
+) -> AsyncIterator[Rig]:
+    """The service on a store in `directory`, or in memory."""
+    common = common or Common()
+    clock = ManualClock()
+    async with AsyncExitStack() as stack:
+        store = SqliteStore(directory, SERVICE.name, TABLES)
+        objects = LocalObjects(media, url_lifetime=common.min_presigned_url_timeout, clock=clock)
+        bus = SqliteBus(None, clock=clock)
+        for resource in (store, objects, bus):
+            await resource.open()
+            stack.push_async_callback(resource.close)
+        await store.migrate()
+        await bus.apply(TOPICS)
+        catalog = catalog or Catalog()
+        peers = {"catalog": MemoryTransport(catalog.app)}
+        parts = Parts(
+            common=common,
+            store=store,
+            bus=bus,
+            objects=(objects,),
+            peers=peers,
+            clock=clock,
+            new_id=new_id,
+            registry=CollectorRegistry(),
+        )
+        yield Rig(store, objects, catalog, parts)
+
+
+def names_of(items: Sequence[Any]) -> list[str]:
+    """The object ids of segments."""
+    return [item["object_id"] for item in items]
