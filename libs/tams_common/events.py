@@ -203,17 +203,17 @@ def timestamp(ns: int) -> str:
 
 def flow_created(flow_json: bytes, subject: Subject) -> Draft:
     """`flows/created`; `flow_json` is the very JSON of GET. Raises `InvalidInput` beyond `RESOURCE_LIMIT`."""
-    return _flow_draft(FlowCreated, FLOWS, _wrapped("flow", flow_json), subject)
+    return _draft(FlowCreated, _wrapped("flow", flow_json), topic=FLOWS, subject=subject)
 
 
 def flow_updated(flow_json: bytes, subject: Subject) -> Draft:
     """`flows/updated`: the flow after the change."""
-    return _flow_draft(FlowUpdated, FLOWS, _wrapped("flow", flow_json), subject)
+    return _draft(FlowUpdated, _wrapped("flow", flow_json), topic=FLOWS, subject=subject)
 
 
 def flow_deleted(subject: Subject) -> Draft:
     """`flows/deleted`, also when the deletion has only begun."""
-    return _flow_draft(FlowDeleted, FLOWS, f'{{"flow_id":"{subject.flow_id}"}}'.encode(), subject)
+    return _draft(FlowDeleted, f'{{"flow_id":"{subject.flow_id}"}}'.encode(), topic=FLOWS, subject=subject)
 
 
 def segments_added(segments: Sequence[bytes], subject: Subject) -> list[Draft]:
@@ -239,22 +239,22 @@ def segments_added(segments: Sequence[bytes], subject: Subject) -> list[Draft]:
 def segments_deleted(timerange: str, subject: Subject) -> Draft:
     """`flows/segments_deleted`; `timerange` begins and ends within deleted segments (EVT-6)."""
     body = f'{{"flow_id":"{subject.flow_id}","timerange":"{timerange}"}}'.encode()
-    return _flow_draft(SegmentsDeleted, SEGMENTS, body, subject)
+    return _draft(SegmentsDeleted, body, topic=SEGMENTS, subject=subject)
 
 
 def source_created(source_json: bytes, subject: Subject) -> Draft:
     """`sources/created`; `source_json` is the very JSON of GET. Raises `InvalidInput` beyond `RESOURCE_LIMIT`."""
-    return _source_draft(SourceCreated, _wrapped("source", source_json), subject)
+    return _draft(SourceCreated, _wrapped("source", source_json), topic=SOURCES, subject=subject)
 
 
 def source_updated(source_json: bytes, subject: Subject) -> Draft:
     """`sources/updated`: the source after the change."""
-    return _source_draft(SourceUpdated, _wrapped("source", source_json), subject)
+    return _draft(SourceUpdated, _wrapped("source", source_json), topic=SOURCES, subject=subject)
 
 
 def source_deleted(subject: Subject) -> Draft:
     """`sources/deleted`."""
-    return _source_draft(SourceDeleted, f'{{"source_id":"{subject.source_id}"}}'.encode(), subject)
+    return _draft(SourceDeleted, f'{{"source_id":"{subject.source_id}"}}'.encode(), topic=SOURCES, subject=subject)
 
 
 def event_type(kind: type[Event]) -> str:
@@ -265,19 +265,14 @@ def event_type(kind: type[Event]) -> str:
 
 def _segments_draft(segments: Sequence[bytes], subject: Subject) -> Draft:
     body = b"".join((f'{{"flow_id":"{subject.flow_id}","segments":['.encode(), b",".join(segments), b"]}"))
-    return _flow_draft(SegmentsAdded, SEGMENTS, body, subject)
+    return _draft(SegmentsAdded, body, topic=SEGMENTS, subject=subject)
 
 
-def _flow_draft(kind: type[Event], topic: str, body: bytes, subject: Subject) -> Draft:
-    if subject.flow_id is None:
-        raise TypeError("an event of a flow names the flow")
-    return Draft(topic, subject.flow_id, event_type(kind), body, subject)
-
-
-def _source_draft(kind: type[Event], body: bytes, subject: Subject) -> Draft:
-    if subject.source_id is None:
-        raise TypeError("an event of a source names the source")
-    return Draft(SOURCES, subject.source_id, event_type(kind), body, subject)
+def _draft(kind: type[Event], body: bytes, *, topic: str, subject: Subject) -> Draft:
+    key = subject.source_id if topic == SOURCES else subject.flow_id
+    if key is None:
+        raise TypeError(f"an event {event_type(kind)} names what it is about")
+    return Draft(topic, key, event_type(kind), body, subject)
 
 
 def _wrapped(name: str, body: bytes) -> bytes:

@@ -136,7 +136,7 @@ class _Ledger:
             except (InvalidInput, msgspec.DecodeError) as error:
                 raise _Poison(index, error) from error
         tx.insert(INBOX, fresh)
-        self._move(tx, stored, reached)
+        self._move(tx, stored, reached=reached)
 
     def prune(self, tx: Tx, batch: Sequence[_Delivery]) -> None:
         """Forgets some of the ids that are much older than the latest in `batch`, partition by partition."""
@@ -155,7 +155,7 @@ class _Ledger:
             forgotten = tx.scan(INBOX, Query(where=where, limit=2 * _PRUNE_EVERY)).rows
             tx.delete(INBOX, [INBOX.key_of(row) for row in forgotten])
 
-    def _move(self, tx: Tx, stored: Mapping[Partition, PositionRow], reached: Mapping[Partition, int]) -> None:
+    def _move(self, tx: Tx, stored: Mapping[Partition, PositionRow], *, reached: Mapping[Partition, int]) -> None:
         for partition, following in reached.items():
             row = stored.get(partition)
             version = row.version if row else 0
@@ -249,7 +249,7 @@ class Subscription:
         if len(self._dead) >= self._settings.dead_limit:
             raise TooMuchPoison(f"{self._interest.group}: event {record.id} of {record.partition}: {cause}") from cause
         self._dead.append(now)
-        _log.error("event set aside", group=self._interest.group, event=record.id, reason=str(cause))
+        _log.error("event set aside", group=self._interest.group, id=record.id, reason=str(cause))
         headers = {
             **record.headers,
             "dead_reason": str(cause)[:_REASON_LENGTH],

@@ -84,7 +84,7 @@ class Relay:
     """Carries the outbox of `store` to `bus`: at least once, in the order of each key.
 
     Every sweep starts at the oldest row, whatever was read before: a transaction may commit an earlier moment late. One
-    relay drains an outbox at a time. That spares duplicates; order rests neither on it nor on clocks, because a row goes
+    relay drains an outbox at a time. That spares duplicates; order rests neither on it nor on clocks, as a row goes
     only after the bus has acknowledged it and all before it, so the first copies on the bus are in order.
     """
 

@@ -3,15 +3,19 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, overload
 
 T = TypeVar("T")
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 30.0
 """Seconds after which something that must come true is given up: only a broken program takes this long."""
 _PAUSE: Final = 0.005
 
 
+@overload
+async def eventually(check: Callable[[], Awaitable[T]], *, patience: float = PATIENCE) -> T: ...
+@overload
+async def eventually(check: Callable[[], T], *, patience: float = PATIENCE) -> T: ...
 async def eventually(check: Callable[[], Awaitable[T] | T], *, patience: float = PATIENCE) -> T:
     """What `check` returns as soon as that is true in a boolean sense; an assertion that fails counts as "not yet"."""
     loop = asyncio.get_running_loop()

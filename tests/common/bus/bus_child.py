@@ -1,4 +1,4 @@
-"""The other process of the bus tests: `publish URL TOPIC COUNT` or `consume URL TOPIC GROUP`, and tells each message."""
+"""The other process of the bus tests: `publish URL TOPIC COUNT` or `consume URL TOPIC GROUP`, and says each message."""
 
 import asyncio
 import sys
@@ -9,13 +9,13 @@ from tests.common.bus.reading import Reader, message
 from tests.common.child import say
 
 
-async def publish(bus: Bus, topic: str, count: int) -> None:
+async def publish(bus: Bus, topic: str, *, count: int) -> None:
     for number in range(count):
         if await bus.publish([message(topic, number)]) == 1:
             say(number)
 
 
-async def consume(bus: Bus, topic: str, group: str) -> None:
+async def consume(bus: Bus, topic: str, *, group: str) -> None:
     consumer = await bus.consumer(group, [topic], assigned=Reader().assigned)
     while True:
         for record in await consumer.poll(limit=100, timeout=1):
@@ -27,9 +27,9 @@ async def main(verb: str, url: str, *rest: str) -> None:
     await bus.open()
     topic, last = rest
     if verb == "publish":
-        await publish(bus, topic, int(last))
+        await publish(bus, topic, count=int(last))
     else:
-        await consume(bus, topic, last)
+        await consume(bus, topic, group=last)
     await bus.close()
 
 
