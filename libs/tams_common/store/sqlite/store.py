@@ -43,6 +43,11 @@ class SqliteStore:
         self._layouts = Layouts(tables)
         self._opened: _Opened | None = None
 
+    @property
+    def path(self) -> Path:
+        """The file, while the store is open."""
+        return self._connected().database.path
+
     async def open(self) -> None:
         """Connects, and creates the file when there is none; StartRefused for a newer schema or a damaged file."""
         try:
