@@ -122,8 +122,6 @@ async def test_segments_of_one_object(rig: Rig) -> None:
         "accept_get_urls=,",
         "accept_storage_ids=x",
         "presigned=yes",
-    ]
-    + [
         "include_object_timerange=x",
         "verbose_storage=TRUE",
         "storage_backend_tag_exists.a=x",

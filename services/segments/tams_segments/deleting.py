@@ -66,12 +66,13 @@ class Deleter:
         step = Step(None, 0)
         total = 0
         while True:
-            step = await self._range_step(job, step.after)
+            step = await self.step(job, step.after)
             total += step.removed
             if step.after is None:
                 return total
 
-    async def _range_step(self, job: RangeDeletion, after: int | None) -> Step:
+    async def step(self, job: RangeDeletion, after: int | None) -> Step:
+        """One batch of a deletion, beginning behind `after` (ns)."""
         return await self._store.run(lambda tx: self._remove_range(tx, job, after))
 
     def _remove_range(self, tx: Tx, job: RangeDeletion, after: int | None) -> Step:

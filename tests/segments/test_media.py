@@ -1,0 +1,95 @@
+"""`/media/{key}`: bytes in and out by signed URLs (URL-10)."""
+
+import pytest
+
+from tests.segments.rig import FLOW, Rig, segment
+
+TS = {"content-type": "video/mp2t"}
+MEDIA = b"0123456789"
+
+
+async def put_url(rig: Rig, name: str = "a/b") -> str:
+    answer = await rig.client.post(f"/flows/{FLOW}/storage", {"object_ids": [name]})
+    return str(answer.json()["media_objects"][0]["put_url"]["url"])
+
+
+@pytest.fixture
+async def url(rig: Rig) -> str:
+    """Where to get what has been uploaded and registered."""
+    await rig.client.send("PUT", await put_url(rig), body=MEDIA, headers=TS, expect=200)
+    await rig.client.post(f"/flows/{FLOW}/segments", segment("a/b", "[0:0_1:0)"))
+    (item,) = (await rig.client.get(f"/flows/{FLOW}/segments")).json()
+    return str(item["get_urls"][0]["url"])
+
+
+async def test_what_was_uploaded_is_downloaded(rig: Rig, url: str) -> None:
+    answer = await rig.client.get(url)
+    assert answer.body == MEDIA
+    assert answer.headers["content-type"] == "video/mp2t"
+    assert answer.headers["content-length"] == "10"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    head = await rig.client.head(url)
+    assert head.headers == answer.headers
+    tag = answer.headers["etag"]
+    assert (await rig.client.get(url, headers={"if-none-match": f'"x", W/{tag}'}, expect=304)).body == b""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "part", "shown"),
+    [
+        ("bytes=0-3", b"0123", "bytes 0-3/10"),
+        ("bytes=8-", b"89", "bytes 8-9/10"),
+        ("bytes=-3", b"789", "bytes 7-9/10"),
+        ("bytes=5-999", b"56789", "bytes 5-9/10"),
+    ],
+)
+async def test_parts(rig: Rig, url: str, wanted: str, part: bytes, shown: str) -> None:
+    answer = await rig.client.get(url, headers={"range": wanted}, expect=206)
+    assert (answer.body, answer.headers["content-range"]) == (part, shown)
+    assert answer.headers["content-length"] == str(len(part))
+
+
+@pytest.mark.parametrize("wanted", ["bytes=1-2,4-5", "bytes=5-2", "bytes=x", "items=0-1", "bytes=-"])
+async def test_a_range_that_is_none_is_the_whole(rig: Rig, url: str, wanted: str) -> None:
+    assert (await rig.client.get(url, headers={"range": wanted})).body == MEDIA
+
+
+async def test_a_range_beyond_the_end_and_one_of_another_version(rig: Rig, url: str) -> None:
+    answer = await rig.client.get(url, headers={"range": "bytes=10-"}, expect=416)
+    assert answer.headers["content-range"] == "bytes */10"
+    assert (await rig.client.get(url, headers={"range": "bytes=0-1", "if-range": '"x"'})).body == MEDIA
+
+
+async def test_a_url_permits_what_it_was_signed_for_and_no_more(rig: Rig, url: str) -> None:
+    put = await put_url(rig, "new")
+    await rig.client.get(put, expect=403)
+    await rig.client.send("PUT", url, body=b"x", headers=TS, expect=403)
+    await rig.client.send("PUT", put, body=b"x", headers={"content-type": "text/html"}, expect=403)
+    await rig.client.send("PUT", put, body=b"x", expect=403)
+    await rig.client.get(url.partition("?")[0], expect=403)
+    await rig.client.get(url[:-1] + ("A" if url[-1] != "A" else "B"), expect=403)
+    rig.clock.advance(seconds=3600)
+    await rig.client.get(url, expect=403)
+
+
+async def test_nothing_uploaded_is_404(rig: Rig) -> None:
+    await rig.allocate("empty")
+    await rig.client.post(f"/flows/{FLOW}/segments", segment("empty", "[0:0_1:0)"))
+    (item,) = (await rig.client.get(f"/flows/{FLOW}/segments")).json()
+    await rig.client.get(item["get_urls"][0]["url"], expect=404)
+    await rig.client.head(item["get_urls"][0]["url"], expect=404)
+
+
+async def test_a_wrong_checksum_stores_nothing(rig: Rig) -> None:
+    put = await put_url(rig, "sum")
+    headers = TS | {"content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    answer = await rig.client.send("PUT", put, body=MEDIA, headers=headers, expect=400)
+    assert answer.json()["field"] == "content-md5"
+
+
+async def test_an_empty_object_is_an_object(rig: Rig) -> None:
+    await rig.client.send("PUT", await put_url(rig, "none"), headers=TS, expect=200)
+    await rig.client.post(f"/flows/{FLOW}/segments", segment("none", "[0:0_1:0)"))
+    (item,) = (await rig.client.get(f"/flows/{FLOW}/segments")).json()
+    answer = await rig.client.get(item["get_urls"][0]["url"])
+    assert (answer.body, answer.headers["content-length"]) == (b"", "0")
