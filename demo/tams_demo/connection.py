@@ -95,12 +95,13 @@ class Connection:
         except (aiohttp.ClientError, OSError) as error:
             raise StoreError(f"{asked}: {str(error) or type(error).__name__}") from error
         if reply.status not in expect:
-            raise StoreError(f"{asked} answered {reply.status} {response.reason}: {_said(reply.body)}")
+            raise StoreError(f"{asked} answered {reply.status} {_said(reply.body) or response.reason}")
         return reply
 
 
 def _said(body: bytes) -> str:
+    excerpt = body[:_EXCERPT].decode(errors="replace")
     try:
-        return str(msgspec.json.decode(body, type=Problem)) or body[:_EXCERPT].decode(errors="replace")
+        return str(msgspec.json.decode(body, type=Problem)) or excerpt
     except msgspec.DecodeError:
-        return body[:_EXCERPT].decode(errors="replace") or "no word of explanation"
+        return excerpt

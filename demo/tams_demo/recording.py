@@ -15,7 +15,7 @@ from tams_demo.scanning import scan
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A clip cut into media objects, track by track; `end` is its length and `target` that of a segment, in seconds."""
+    """A clip cut into media objects, track by track; times in seconds; `end` is that of its first track."""
 
     label: str
     tracks: tuple[tuple[MediaObject, ...], ...]
@@ -26,7 +26,7 @@ class Recording:
 def make(folder: Path, report: Report, *, seconds: int, target: Fraction) -> Recording:
     """Record `seconds` of a test picture and tone, and cut them."""
     path = folder / "clip.mp4"
-    with report.step("make", "seconds of H.264 and AAC", seconds) as step:
+    with report.step("make", "seconds of media", seconds) as step:
         record(path, seconds=seconds, segment=target, tick=lambda time: step.reach(int(time)))
         step.reach(seconds)
         step.size = path.stat().st_size
@@ -41,7 +41,7 @@ def take(file: Path, folder: Path, report: Report, *, target: Fraction) -> Recor
         step.size = file.stat().st_size
     if clip.flaw:
         report.say(f"{file.name} is encoded anew ({clip.flaw})")
-        with report.step("encode", "seconds of H.264 and AAC", int(clip.end) or None) as step:
+        with report.step("encode", "seconds of media", int(clip.end) or None) as step:
             path = folder / "clip.mp4"
             transcode(clip, path, segment=target, tick=lambda time: step.reach(int(time)))
             step.size = path.stat().st_size
@@ -52,11 +52,11 @@ def take(file: Path, folder: Path, report: Report, *, target: Fraction) -> Recor
 def _cut(clip: Clip, folder: Path, report: Report, *, label: str, target: Fraction) -> Recording:
     plan = cutting.plan(clip, target)
     tracks: list[tuple[MediaObject, ...]] = []
-    with report.step("cut", "MPEG transport streams", sum(map(len, plan))) as step:
+    with report.step("cut", "transport streams", sum(map(len, plan))) as step:
         for pieces in plan:
             objects: list[MediaObject] = []
             for media in cutting.write(clip, pieces, folder):
                 objects.append(media)
                 step.advance(size=media.size)
             tracks.append(tuple(objects))
-    return Recording(label, tuple(tracks), clip.end, target)
+    return Recording(label, tuple(tracks), clip.tracks[0].end, target)

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-_LINE: Final = 24
+_LINE: Final = 20
 """Characters in the time line of the final table."""
 
 
@@ -99,7 +100,7 @@ class Report:
     def summary(self) -> Table:
         """The final table; its last column shows when in the run each step was at work."""
         whole = self._now() - self._began
-        table = Table(title=f"{whole:.1f} s in all", title_justify="left")
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("step")
         table.add_column("what")
         table.add_column("count", justify="right")

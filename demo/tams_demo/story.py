@@ -73,6 +73,7 @@ class Story:
         for lane in self._lanes:
             await self._fill(lane)
         await self._inspect()
+        self._report.say(f"Reading back {self.asked}")
         for lane in self._lanes:
             await self._read_back(lane)
 
@@ -126,17 +127,17 @@ class Story:
         check_listing(expected, listed, self._epoch)
         with self._report.step("download", "media objects", self._due) as step:
             contents = await _for_each(listed, lambda segment: self._download(segment, step))
-        with self._report.step("compare", "sha-256 of media objects", self._due) as step:
+        with self._report.step("compare", "objects by sha-256", self._due) as step:
             for media, content in zip(expected, contents, strict=True):
                 check_bytes(media, content)
                 step.advance(size=len(content))
-        with self._report.step("decode", "frames at their times", self._due_frames) as step:
+        with self._report.step("decode", "frames on time", self._due_frames) as step:
             for media, content, segment in zip(expected, contents, listed, strict=True):
                 step.advance(check_frames(media.piece, content, segment, self._epoch))
 
     async def _list(self, lane: Lane) -> list[StoredSegment]:
         listed: list[StoredSegment] = []
-        with self._report.step("list", f"segments in {self.asked}", self._due) as step:
+        with self._report.step("list", "segments", self._due) as step:
             async for page in self._store.pages(lane.flow.id, self.asked, PAGE):
                 listed.extend(page)
                 step.advance(len(page))
