@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tams_catalog.tables import COLLECTIONS, EXTENTS, FLOWS, SOURCES
+from tams_common.http.codec import encode_json
 from tams_common.runtime.service import Behaviour
 from tams_common.store import Query
 from tams_common.store.table import AnyTable
@@ -91,3 +92,37 @@ async def test_a_flow_and_its_source_can_be_made_anew_beside_a_pending_one(house
     await house.client.delete(f"/flows/{flow_id(1)}")
     await house.client.put(f"/flows/{flow_id(2)}", video(2, 1), expect=201)
     await house.client.get(f"/sources/{source_id(1)}")
+
+
+async def test_flows_deleted_side_by_side_leave_no_source_behind(house: House) -> None:
+    """T-47."""
+    numbers = range(1, 9)
+    for number in numbers:
+        await house.client.put(f"/flows/{flow_id(number)}", video(number, 1), expect=201)
+    await asyncio.gather(*(house.client.delete(f"/flows/{flow_id(number)}") for number in numbers))
+    assert await _rows(house) == 0
+
+
+async def test_one_creation_of_many_asked_for_at_once(house: House) -> None:
+    answers = await asyncio.gather(
+        *(house.client.send("PUT", f"/flows/{flow_id(1)}", body=encode_json(video(label=str(n)))) for n in range(8))
+    )
+    assert sorted(answer.status for answer in answers) == [201] + [204] * 7
+
+
+async def test_a_sweep_goes_through_more_than_one_batch(house: House) -> None:
+    house.segments.deletion = 503
+    numbers = range(230)
+    for number in numbers:
+        await house.client.put(f"/flows/{flow_id(number)}", video(number, 1), expect=201)
+        await house.client.delete(f"/flows/{flow_id(number)}")
+    house.segments.deletion = 204
+    sweep = asyncio.create_task(_sweep(house).run())
+
+    async def empty() -> bool:
+        return await _rows(house) == 0
+
+    gone: bool = await eventually(empty)
+    assert gone
+    sweep.cancel()
+    await asyncio.gather(sweep, return_exceptions=True)

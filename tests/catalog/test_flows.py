@@ -180,3 +180,17 @@ async def test_a_missing_body_or_bad_json_is_a_400(house: House) -> None:
     for body in (b"", b"{", b"[]", b'"flow"', b"\xff", b"[" * 100_000, b'{"id": NaN}'):
         answer = await house.client.send("PUT", f"/flows/{flow_id(1)}", body=body, expect=400)
         assert answer.json()["field"] == "$"
+
+
+async def test_the_moments_of_a_flows_events_rise_even_if_the_clock_stands_still(house: House) -> None:
+    """Architecture 4.2."""
+    await house.client.put(f"/flows/{flow_id(1)}", video(), expect=201)
+    for number in range(5):
+        await house.client.put(f"/flows/{flow_id(1)}", video(label=str(number)))
+    house.clock.advance(seconds=-60)
+    await house.client.delete(f"/flows/{flow_id(1)}")
+    moments = {told.at: told.event for told in await house.staged() if told.key == flow_id(1)}
+    assert len(moments) == 7
+    in_order = [moments[at] for at in sorted(moments)]
+    assert [event["flow"].get("label") for event in in_order[:-1]] == [None, "0", "1", "2", "3", "4"]
+    assert in_order[-1] == {"flow_id": flow_id(1)}

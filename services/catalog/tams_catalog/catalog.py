@@ -68,7 +68,7 @@ class Catalog:
     async def delete_flow(self, flow_id: FlowId, context: Context) -> None:
         """Hides a flow at once and has segments remove what belongs to it; the sweep goes on where that fails."""
         incarnation = await self._change(lambda changes: begin_deletion(changes, flow_id))
-        await self._with.deletions.finish(flow_id, incarnation, context)
+        await self._with.deletions.begun(flow_id, incarnation, context)
 
     async def flow(self, flow_id: FlowId) -> bytes:
         """The JSON of a flow; raises `NotFound`."""

@@ -32,22 +32,26 @@ class Deletions:
             await asyncio.sleep(self._interval)
 
     async def sweep(self) -> None:
-        """Goes once over the flows that are hidden, but not gone."""
+        """Goes once over the flows that are hidden, but not gone; stops early when it cannot get on."""
+        after: FlowId | None = None
         try:
-            waiting = await self._store.read(lambda reader: unfinished_deletions(reader, _BATCH))
-        except Unavailable as error:
+            while waiting := await self._waiting(after):
+                for flow_id, incarnation in waiting:
+                    await self._finish(flow_id, incarnation, Context())
+                after = waiting[-1][0]
+        except _LATER as error:
             _log.warning("deletions wait", reason=error.detail)
-            return
-        for flow_id, incarnation in waiting:
-            await self.finish(flow_id, incarnation, Context())
 
-    async def finish(self, flow_id: FlowId, incarnation: Incarnation, context: Context) -> bool:
-        """Tries to finish one deletion; whether it is done."""
+    async def begun(self, flow_id: FlowId, incarnation: Incarnation, context: Context) -> None:
+        """Tries to finish a deletion right after it has begun; where that fails, the sweep goes on."""
         try:
-            done = await self._segments.delete(flow_id, incarnation, context)
-            if done:
-                await self._store.run(lambda tx: finish_deletion(tx, flow_id, incarnation))
+            await self._finish(flow_id, incarnation, context)
         except _LATER as error:
             _log.warning("a deletion waits", flow_id=flow_id, reason=error.detail)
-            return False
-        return done
+
+    async def _waiting(self, after: FlowId | None) -> list[tuple[FlowId, Incarnation]]:
+        return await self._store.read(lambda reader: unfinished_deletions(reader, after, limit=_BATCH))
+
+    async def _finish(self, flow_id: FlowId, incarnation: Incarnation, context: Context) -> None:
+        if await self._segments.delete(flow_id, incarnation, context):
+            await self._store.run(lambda tx: finish_deletion(tx, flow_id, incarnation))
