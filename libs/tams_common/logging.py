@@ -8,7 +8,6 @@ import logging
 import re
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar

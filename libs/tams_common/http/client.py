@@ -56,7 +56,7 @@ class HttpTransport:
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         )
         # aiohttp itself would repeat PUT and DELETE, too, whose second answer may differ from the first.
-        self._session._retry_connection = False  # noqa: SLF001
+        self._session._retry_connection = False
 
     async def close(self) -> None:
         """Closes the pool."""
@@ -147,6 +147,7 @@ class _Download:
         try:
             part = await self._answer.content.readany()
         except (aiohttp.ClientError, TimeoutError) as error:
+            self._answer.close()
             raise self._failure(error) from error
         if not part:
             raise StopAsyncIteration

@@ -24,6 +24,7 @@ LINGER: Final = 2.0
 """Seconds for which an unread body is still taken in, so that the client gets to see the answer."""
 MAX_LINE: Final = 16 * 1024
 """Bytes of a request line, and of a header field."""
+SERVER: Final = "tams"
 
 _log = structlog.stdlib.get_logger()
 
@@ -71,7 +72,7 @@ class Edge:
     async def _handle(self, incoming: BaseRequest) -> web.StreamResponse:
         request, response = await self._answer(incoming)
         headers = response.headers
-        headers.setdefault("server", "tams")
+        headers["server"] = SERVER
         if isinstance(response.body, bytes):
             answer = web.Response(status=response.status, body=response.body, headers=headers)
             if not incoming.content.is_eof():
@@ -81,8 +82,8 @@ class Edge:
 
     async def _answer(self, incoming: BaseRequest) -> tuple[Request, Response]:
         target = incoming.raw_path
-        if not target.startswith("/") or not target.isascii():
-            target = _normal(target)
+        if not target.startswith("/"):
+            target = _relative(target)
         path, _, query = target.partition("?")
         headers = incoming.headers
         request = Request(incoming.method, path, query=query, headers=headers, body=_body(incoming))
@@ -109,7 +110,7 @@ class _Connection(RequestHandler):
         what = str(message or exc or "").partition("\n")[0].rstrip(":")
         problem = problem_response(InvalidInput(f"this is not valid HTTP: {what}"), Request("", "/"))
         assert isinstance(problem.body, bytes)  # noqa: S101 — problems are never streamed
-        answer = web.Response(status=problem.status, body=problem.body, headers=problem.headers)
+        answer = web.Response(status=problem.status, body=problem.body, headers={**problem.headers, "server": SERVER})
         answer.force_close()
         return answer
 
@@ -161,12 +162,10 @@ def _body(incoming: BaseRequest) -> Body:
     return _Incoming(incoming)
 
 
-def _normal(target: str) -> str:
-    """The path and query of an absolute target; bytes that are not ASCII become escapes, for the kit to judge."""
-    if not target.startswith("/"):
-        url = urlsplit(target)
-        target = f"{url.path or '/'}?{url.query}" if url.scheme else f"/{target}"
-    return "".join(chr(byte) if byte < 128 else f"%{byte:02X}" for byte in target.encode("utf-8", "surrogateescape"))
+def _relative(target: str) -> str:
+    """The path and query of an absolute target, or of one of the odd forms that no route has."""
+    url = urlsplit(target)
+    return f"{url.path or '/'}?{url.query}" if url.scheme else f"/{target}"
 
 
 async def _stream(incoming: BaseRequest, request: Request, response: Response) -> web.StreamResponse:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
+from itertools import count
 from time import perf_counter
 from typing import Final
 
@@ -47,13 +48,17 @@ class Gateway:
         self._router = Router((route.method, route.path, route) for route in routes)
         self._services = services
         self._tools = tools
+        # Names of requests need not be unguessable, and asking the system for randomness each time gives other threads
+        # the chance to keep the interpreter for themselves.
+        self._run = tools.new_id()[-12:]
+        self._numbers = count(1)
 
     async def __call__(self, request: Request) -> Response:
         """Answers `request`; never raises but for cancellation."""
         tools = self._tools
         started = perf_counter()
         asked = request.headers.get("x-request-id")
-        request_id = asked if asked and _is_request_id(asked) else tools.new_id()
+        request_id = asked if asked and _is_request_id(asked) else f"{self._run}-{next(self._numbers)}"
         REQUEST_ID.set(request_id)
         request.context = Context(request_id=request_id)
         template = _NOWHERE
