@@ -17,7 +17,8 @@ CELL_BYTES: Final = 128 * 1024
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
 
-_PYTHON: Final[dict[Kind, type]] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
+PYTHON_TYPES: Final[dict[Kind, type]] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
+"""The one type of a column's values besides None: not a subclass, which no database would give back."""
 _WIDEST_CHARACTER: Final = 4
 
 
@@ -50,7 +51,7 @@ def check_cells(table: str, columns: Sequence[Column], rows: Iterable[tuple[Scal
             cells = tuple(cell for cell in cells if cell is not None)
         if not kinds:
             continue
-        if kinds != {_PYTHON[column.kind]}:
+        if kinds != {PYTHON_TYPES[column.kind]}:
             found = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise TypeError(f"table {table}: column {column.name} takes {column.kind}, not {found}")
         _check_size(table, column, cells)

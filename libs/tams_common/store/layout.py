@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeAlias
 
 import msgspec
 
-from tams_common.store.column import Column, check_cells, columns_of
+from tams_common.store.column import PYTHON_TYPES, Column, check_cells, columns_of
 from tams_common.store.table import AnyTable, Key, R, Table, Windowed
 from tams_common.store.where import Scalar
 
@@ -15,7 +15,7 @@ from tams_common.store.where import Scalar
 class Layout(Generic[R]):
     """A table, ready to work with: its columns, and fast ways from rows to keys and values and back."""
 
-    __slots__ = ("_getter", "_orders", "bools", "by_name", "columns", "make", "names", "table", "windowed")
+    __slots__ = ("_getter", "_kinds", "_orders", "bools", "by_name", "columns", "make", "names", "table", "windowed")
 
     def __init__(self, table: Table[R]) -> None:
         self.table = table
@@ -25,6 +25,7 @@ class Layout(Generic[R]):
         self.bools = frozenset(column.name for column in self.columns if column.kind == "bool")
         self.windowed = isinstance(table.paging, Windowed)
         self.make: Callable[[tuple[Any, ...]], R] = _maker(table.row)
+        self._kinds = tuple(PYTHON_TYPES[self.column(name).kind] for name in table.key)
         self._getter: Callable[[R], Any] = attrgetter(*table.key)
         self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
         for name in table.key:
@@ -50,6 +51,15 @@ class Layout(Generic[R]):
         """The keys of `rows`, in their order."""
         keys = map(self._getter, rows)
         return list(keys) if len(self.table.key) > 1 else list(zip(keys, strict=True))
+
+    def check_keys(self, keys: Sequence[Key]) -> None:
+        """Raises TypeError for keys that this table cannot have."""
+        lengths = set(map(len, keys)) - {len(self.table.key)}
+        if lengths or any(
+            set(map(type, cells)) != {kind} for kind, cells in zip(self._kinds, zip(*keys, strict=True), strict=False)
+        ):
+            kinds = ", ".join(kind.__name__ for kind in self._kinds)
+            raise TypeError(f"a key of table {self.table.name} is a tuple of {kinds}")
 
     def check(self, rows: Sequence[R]) -> None:
         """Raises InvalidInput or TypeError for rows that this table cannot keep."""

@@ -1,12 +1,19 @@
 """Which scans a table allows: only what VAST DB can serve without reading the whole table (architecture 3)."""
 
 from tams_common.errors import InvalidInput
-from tams_common.store.column import Column
+from tams_common.store.column import PYTHON_TYPES, Column
 from tams_common.store.layout import AnyLayout
 from tams_common.store.port import Query
-from tams_common.store.where import Compare, Condition, Scalar
-
-_KINDS: dict[str, type] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
+from tams_common.store.where import (
+    AnyOf,
+    Between,
+    Compare,
+    Condition,
+    Contains,
+    IsIn,
+    Scalar,
+    StartsWith,
+)
 
 
 def resolve(layout: AnyLayout, query: Query) -> Query:
@@ -16,7 +23,7 @@ def resolve(layout: AnyLayout, query: Query) -> Query:
     not belong to the query: positions come back from clients.
     """
     for condition in query.where:
-        layout.column(condition.column)
+        _check_condition(layout.column(condition.column), condition)
     order = layout.total_order(query.order)
     if layout.windowed:
         _check_windows(layout, query)
@@ -28,6 +35,32 @@ def resolve(layout: AnyLayout, query: Query) -> Query:
 def fixed_columns(where: tuple[Condition, ...]) -> dict[str, Scalar]:
     """The columns that `where` holds to one value, with it."""
     return {part.column: part.value for part in where if type(part) is Compare and part.op == "=="}
+
+
+def _check_condition(column: Column, condition: Condition) -> None:
+    """Raises TypeError for a value of another type than the column's: databases differ in what they make of it."""
+    if type(condition) is AnyOf:
+        for part in condition.conditions:
+            _check_condition(column, part)
+        return
+    kinds = _kinds(condition)
+    if kinds and kinds != {PYTHON_TYPES[column.kind]}:
+        found = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise TypeError(f"a condition on {column.name} takes {column.kind}, not {found}")
+
+
+def _kinds(condition: Condition) -> set[type]:
+    """The types of the values in `condition`."""
+    match condition:
+        case Compare(value=value):
+            return {type(value)}
+        case Between(low=low, high=high):
+            return {type(low), type(high)}
+        case IsIn(values=values):
+            return set(map(type, values))
+        case StartsWith() | Contains():
+            return {str}
+    return set()
 
 
 def _check_windows(layout: AnyLayout, query: Query) -> None:
@@ -58,4 +91,4 @@ def _check_position(layout: AnyLayout, order: tuple[str, ...], query: Query) -> 
 
 
 def _fits(column: Column, value: Scalar) -> bool:
-    return column.nullable if value is None else type(value) is _KINDS[column.kind]
+    return column.nullable if value is None else type(value) is PYTHON_TYPES[column.kind]

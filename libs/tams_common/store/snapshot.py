@@ -31,11 +31,15 @@ class Snapshot:
 
     def get(self, table: Table[R], key: Key) -> R | None:
         """The row with `key`, or None."""
-        return self._backend.fetch(table, (key,)).get(key)
+        keys = (key,)
+        self._layouts.of(table).check_keys(keys)
+        return self._backend.fetch(table, keys).get(key)
 
     def get_many(self, table: Table[R], keys: Iterable[Key]) -> dict[Key, R]:
         """The rows that exist among `keys` (any number), by key."""
-        return self._backend.fetch(table, list(dict.fromkeys(keys)))
+        different = list(dict.fromkeys(keys))
+        self._layouts.of(table).check_keys(different)
+        return self._backend.fetch(table, different)
 
     def scan(self, table: Table[R], query: Query) -> Page[R]:
         """Whole rows that meet `query`."""

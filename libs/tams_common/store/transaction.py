@@ -50,8 +50,11 @@ class Transaction(Snapshot):
 
     def delete(self, table: AnyTable, keys: Iterable[Key]) -> None:
         """Removes rows by key; keys that do not exist are ignored."""
-        buffer = self._buffer(self._layouts.of(table))
-        for key in keys:
+        layout = self._layouts.of(table)
+        removed = list(keys)
+        layout.check_keys(removed)
+        buffer = self._buffer(layout)
+        for key in removed:
             buffer.delete(key)
 
     def touch(self, table: AnyTable, key: Key) -> None:

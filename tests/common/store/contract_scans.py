@@ -171,6 +171,23 @@ class ScanContract(Contract):
         with pytest.raises(TypeError, match="nothing"):
             await look(lambda r: r.select(ITEMS, ("nothing",), Query()))
 
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            eq("size", "10"),
+            eq("ready", 1),
+            lt("colour", 1),
+            Between("size", 0, "9"),
+            IsIn("id", ("a", 1)),
+            StartsWith("size", "1"),
+            Contains("body", "{"),
+            AnyOf((IsNull("size"), eq("size", True))),
+        ],
+    )
+    async def test_a_condition_on_another_type_is_a_mistake(self, look: "Look", condition: Condition) -> None:
+        with pytest.raises(TypeError, match=condition.column):
+            await look(lambda r: r.scan(ITEMS, Query(where=(condition,))))
+
     async def test_a_scan_shows_its_own_writes_in_place_of_what_is_stored(self, store: Store) -> None:
         await store.run(insert_items(*"abcdefgh"))
 

@@ -1,14 +1,25 @@
 """The contract of writes: what folds, what conflicts, and what a cell may hold."""
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 
 from tams_common.errors import Conflict, InvalidInput
-from tams_common.store import Query, Store, Table, Tx
+from tams_common.store import Key, Query, Reader, Store, Table, Tx
 from tams_common.store.column import CELL_BYTES, INT_MAX, INT_MIN
 from tests.common.store.opener import Contract
 from tests.common.store.tables import CLIPS, HEADS, ITEMS, Clip, Head, Item, all_ids, insert_items, items
+
+
+def _get_many(reader: Reader, keys: list[Key]) -> object:
+    return reader.get_many(ITEMS, keys)
+
+
+def _delete(tx: Tx, keys: list[Key]) -> None:
+    tx.delete(ITEMS, keys)
 
 
 class WriteContract(Contract):
@@ -186,6 +197,14 @@ class WriteContract(Contract):
         with pytest.raises(TypeError, match="other"):
             await store.read(lambda r: r.get(other, ("a",)))
 
+    async def test_a_key_of_another_shape_is_a_mistake(self, store: Store) -> None:
+        keys: list[tuple[Any, ...]] = [(), ("a", "b"), (1,), (None,)]
+        for key in keys:
+            with pytest.raises(TypeError, match="key of table items"):
+                await store.read(partial(_get_many, keys=[("a",), key]))
+            with pytest.raises(TypeError, match="key of table items"):
+                await store.run(partial(_delete, keys=[("a",), key]))
+
 
 class GuardContract(Contract):
     @pytest.mark.parametrize(
@@ -220,6 +239,16 @@ class GuardContract(Contract):
         with pytest.raises(RuntimeError, match=r"clips.*'f'.*heads"):
             await store.run(lambda tx: tx.insert(CLIPS, [Clip(flow="f", start=1)]))
         assert await store.read(lambda r: r.scan(CLIPS, Query()).rows) == []
+
+    async def test_the_guard_that_another_function_wrote_does_not_count(self, store: Store) -> None:
+        await store.run(lambda tx: tx.insert(HEADS, [Head("f")]))
+        work = [
+            store.run(lambda tx: tx.touch(HEADS, ("f",))),
+            store.run(lambda tx: tx.insert(CLIPS, [Clip(flow="f", start=1)])),
+        ]
+        touched, inserted = await asyncio.gather(*work, return_exceptions=True)
+        assert touched is None
+        assert isinstance(inserted, RuntimeError)
 
     async def test_updates_and_deletes_need_no_guard(self, store: Store) -> None:
         def fill(tx: Tx) -> None:

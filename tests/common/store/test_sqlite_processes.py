@@ -55,12 +55,11 @@ async def test_processes_that_share_a_file_wait_for_each_other_and_lose_nothing(
 
 async def test_a_writer_notices_whether_it_is_alone(tmp_path: Path) -> None:
     path = tmp_path / "tables.sqlite"
-    first = Sharing(path)
-    assert not first.shared()
-    second = Sharing(path)
-    assert second.shared()
-    first.close()
-    third = Sharing(path)
-    second.close()
-    assert not third.shared()
-    third.close()
+    with Sharing(path) as first:
+        assert not first.shared()
+        with Sharing(path) as second:
+            assert second.shared()
+        with Sharing(path) as third:
+            assert third.shared()
+    with Sharing(path) as last:
+        assert not last.shared()

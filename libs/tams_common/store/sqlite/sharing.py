@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 _LOOK_SECONDS: Final = 0.1
 
@@ -27,8 +27,10 @@ class Sharing:
             self._shared = self._look()
         return self._shared
 
-    def close(self) -> None:
-        """Gives the lock back."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         os.close(self._file)
 
     def _look(self) -> bool:

@@ -17,6 +17,7 @@ from tams_common.store.sqlite.database import Database
 from tams_common.store.sqlite.errors import Busy, Damaged
 from tams_common.store.sqlite.readers import Readers
 from tams_common.store.sqlite.session import Session
+from tams_common.store.sqlite.sharing import Sharing
 from tams_common.store.sqlite.writer import Writer
 from tams_common.store.table import AnyTable
 
@@ -94,7 +95,9 @@ class SqliteStore:
                 directory.mkdir(parents=True, exist_ok=True)
             path = directory / f"{self._name}.sqlite"
             database = Database(path, self._name, self._layouts, durable=self._directory is not None)
-            writer = Writer(database)
+            # A temporary file is nobody else's.
+            sharing = closing.enter_context(Sharing(path)) if database.durable else None
+            writer = Writer(database, sharing)
             closing.push_async_callback(writer.close)
             await writer.submit_alone(partial(schema.check, database))
             readers = Readers(database)

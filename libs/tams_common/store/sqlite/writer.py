@@ -51,15 +51,14 @@ _Work: TypeAlias = _Job[Any] | _Alone[Any] | None
 class Writer:
     """Runs functions in the order of arrival; a function is done when the commit that carries it is durable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sharing: Sharing | None) -> None:
         self._database = database
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[Sequence[_Work]] = queue.SimpleQueue()
         self._arrived: list[_Job[Any]] = []
         self._thread = threading.Thread(target=self._serve, name=f"store-{database.name}", daemon=True)
         self._session = Session(database, database.connect_writer())
-        # A temporary file is nobody else's.
-        self._sharing = Sharing(database.path) if database.durable else None
+        self._sharing = sharing
         self._thread.start()
 
     def submit(self, fn: Callable[[Tx], T]) -> "asyncio.Future[T]":
@@ -83,8 +82,6 @@ class Writer:
         self._queue.put((None,))
         await asyncio.to_thread(self._thread.join)
         self._session.connection.close()
-        if self._sharing is not None:
-            self._sharing.close()
 
     def _hand_over(self) -> None:
         if self._arrived:
