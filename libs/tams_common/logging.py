@@ -28,6 +28,8 @@ BATCH: Final = 0.05
 """Seconds for which lines are gathered before they are written."""
 MAX_WAITING: Final = 20_000
 """Lines that wait at most while nobody reads the output; further ones are counted and dropped."""
+PATIENCE: Final = 2.0
+"""Seconds that closing waits for the output."""
 
 _may_hold_secrets = re.compile(r"(?i)token|signature|(?:^|&)[^=&]*%").search
 _LEVELS: Final[dict[str, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -70,10 +72,12 @@ class LineWriter:
                     return  # a closed output has no place left to say so
 
     def close(self) -> None:
-        """Writes what waits and ends the thread."""
+        """Writes what waits and ends the thread; an output that nobody reads is given up after a while."""
         self._closing.set()
         self._due.set()
-        self._thread.join()
+        self._thread.join(PATIENCE)
+        if not self._thread.is_alive():
+            self.flush()
 
     def _run(self) -> None:
         while not self._closing.is_set():

@@ -66,8 +66,10 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Any request; `expect` None accepts every status."""
-        url = urlsplit(path)
-        request = Request(method, url.path, query=url.query, headers={**self._headers, **(headers or {})}, body=body)
+        if not path.startswith("/"):
+            path = urlsplit(path)._replace(scheme="", netloc="").geturl()
+        path, _, query = path.partition("?")
+        request = Request(method, path, query=query, headers={**self._headers, **(headers or {})}, body=body)
         request.context = self._context
         response = await self._transport.send(request)
         answer = Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, await read_body(response))
