@@ -20,7 +20,7 @@ def source_id(number: int) -> str:
 def video(number: int = 1, source: int = 1, **members: object) -> Body:
     """A video flow."""
     essence = {"frame_width": 1920, "frame_height": 1080, "frame_rate": {"numerator": 25}}
-    body = _flow(number, source, VIDEO) | {
+    body = _flow(number, source, format_=VIDEO) | {
         "codec": "video/h264",
         "container": "video/mp2t",
         "essence_parameters": essence,
@@ -30,7 +30,7 @@ def video(number: int = 1, source: int = 1, **members: object) -> Body:
 
 def audio(number: int = 2, source: int = 2, **members: object) -> Body:
     """An audio flow."""
-    body = _flow(number, source, AUDIO) | {
+    body = _flow(number, source, format_=AUDIO) | {
         "codec": "audio/aac",
         "container": "video/mp2t",
         "essence_parameters": {"sample_rate": 48000, "channels": 2},
@@ -41,19 +41,19 @@ def audio(number: int = 2, source: int = 2, **members: object) -> Body:
 def image(number: int = 3, source: int = 3, **members: object) -> Body:
     """An image flow."""
     essence = {"frame_width": 320, "frame_height": 180}
-    return _flow(number, source, IMAGE) | {"codec": "image/jpeg", "essence_parameters": essence} | members
+    return _flow(number, source, format_=IMAGE) | {"codec": "image/jpeg", "essence_parameters": essence} | members
 
 
 def data(number: int = 4, source: int = 4, **members: object) -> Body:
     """A data flow."""
-    return _flow(number, source, DATA) | {"codec": "application/json", "essence_parameters": {}} | members
+    return _flow(number, source, format_=DATA) | {"codec": "application/json", "essence_parameters": {}} | members
 
 
 def multi(number: int = 5, source: int = 5, *, collects: tuple[int, ...] = (), **members: object) -> Body:
     """A multi flow that collects others by number, each in a role of its own."""
     items = [{"id": flow_id(member), "role": f"role {member}"} for member in collects]
-    return _flow(number, source, MULTI) | {"flow_collection": items} | members
+    return _flow(number, source, format_=MULTI) | {"flow_collection": items} | members
 
 
-def _flow(number: int, source: int, format_: str) -> Body:
+def _flow(number: int, source: int, *, format_: str) -> Body:
     return {"id": flow_id(number), "source_id": source_id(source), "format": format_}

@@ -89,23 +89,23 @@ def has_init_segments(technical: Technical) -> bool:
 def _check_raw_video(codec: str, essence: VideoEssence) -> None:
     layout = essence.unc_parameters
     if codec == "video/raw":
-        _require(essence.bit_depth is not UNSET, "bit_depth", "be set when `codec` is video/raw")
-        _require(layout is not UNSET, "unc_parameters.unc_type", "be set when `codec` is video/raw")
+        _require(essence.bit_depth is not UNSET, "bit_depth", rule="be set when `codec` is video/raw")
+        _require(layout is not UNSET, "unc_parameters.unc_type", rule="be set when `codec` is video/raw")
     if layout is not UNSET and layout.unc_type in _YUV:
         for name in ("horiz_chroma_subs", "vert_chroma_subs"):
-            _require(getattr(essence, name) is not UNSET, name, f"be set when `unc_type` is {layout.unc_type}")
+            _require(getattr(essence, name) is not UNSET, name, rule=f"be set when `unc_type` is {layout.unc_type}")
 
 
 def _check_raw_audio(codec: str, essence: AudioEssence) -> None:
     if codec == "audio/x-raw-int":
-        _require(essence.bit_depth is not UNSET, "bit_depth", f"be set when `codec` is {codec}")
+        _require(essence.bit_depth is not UNSET, "bit_depth", rule=f"be set when `codec` is {codec}")
     elif codec == "audio/x-raw-float":
-        _require(essence.bit_depth in _FLOAT_DEPTHS, "bit_depth", f"be 32 or 64 when `codec` is {codec}")
+        _require(essence.bit_depth in _FLOAT_DEPTHS, "bit_depth", rule=f"be 32 or 64 when `codec` is {codec}")
     else:
         return
-    _require(essence.unc_parameters is not UNSET, "unc_parameters.unc_type", f"be set when `codec` is {codec}")
+    _require(essence.unc_parameters is not UNSET, "unc_parameters.unc_type", rule=f"be set when `codec` is {codec}")
 
 
-def _require(holds: bool, member: str, rule: str) -> None:
+def _require(holds: bool, member: str, *, rule: str) -> None:
     if not holds:
         raise ValueError(f"`essence_parameters.{member}` must {rule} (FLW-32)")

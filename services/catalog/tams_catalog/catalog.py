@@ -55,35 +55,36 @@ class Catalog:
         created = await self._change(lambda changes: put_flow(changes, flow, subject=subject))
         return None if created is None else render_flow(created)
 
-    async def set_read_only(self, flow_id: FlowId, value: bool, context: Context) -> None:
+    async def set_read_only(self, flow_id: FlowId, value: bool, *, context: Context) -> None:
         """Protects a flow, or takes the protection away, which is possible on a read-only flow, too (SUB-6, SUB-7)."""
 
         def edit(changes: Changes) -> None:
             before = living_flow(changes, flow_id)
             common = replace(before.flow.common, read_only=value)
-            edit_flow(changes, before, common, subject=context.principal.subject)
+            edit_flow(changes, before, common=common, subject=context.principal.subject)
 
         await self._change(edit)
 
     async def delete_flow(self, flow_id: FlowId, context: Context) -> None:
         """Hides a flow at once and has segments remove what belongs to it; the sweep goes on where that fails."""
         incarnation = await self._change(lambda changes: begin_deletion(changes, flow_id))
-        await self._with.deletions.begun(flow_id, incarnation, context)
+        await self._with.deletions.begun(flow_id, incarnation, context=context)
 
     async def flow(self, flow_id: FlowId) -> bytes:
         """The JSON of a flow; raises `NotFound`."""
 
         def read(reader: Reader) -> bytes:
             row = _living(reader, flow_id)
-            return with_updates(row.body, row.incarnation, reader.get(EXTENTS, (flow_id,)))
+            return with_updates(row.body, reader.get(EXTENTS, (flow_id,)), incarnation=row.incarnation)
 
         return await self._with.store.read(read, bounded=True)
 
-    async def flow_with_timerange(self, flow_id: FlowId, within: TimeRange, context: Context) -> bytes:
+    async def flow_with_timerange(self, flow_id: FlowId, within: TimeRange, *, context: Context) -> bytes:
         """The JSON of a flow with the span of its segments that overlap `within`, asked of segments so that a writer
         reads its own write (FLW-10 to FLW-12, T-42)."""
         body = await self.flow(flow_id)
-        return with_member(body, "timerange", await self._with.segments.extent(flow_id, within, context))
+        extent = await self._with.segments.extent(flow_id, within, context=context)
+        return with_member(body, "timerange", text=extent)
 
     async def is_read_only(self, flow_id: FlowId) -> bool:
         """Whether a flow is protected; raises `NotFound`."""

@@ -118,7 +118,7 @@ class Changes:
             self._stage(events.flow_deleted(subject), at)
         else:
             extent = self.tx.get(EXTENTS, (state.id,))
-            self._stage(events.flow_updated(with_updates(body, state.incarnation, extent), subject), at)
+            self._stage(events.flow_updated(with_updates(body, extent, incarnation=state.incarnation), subject), at)
 
     def _flush_source(self, state: SourceState) -> None:
         row = self._source_rows[state.source.id]

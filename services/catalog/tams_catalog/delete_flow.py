@@ -19,7 +19,7 @@ def begin_deletion(changes: Changes, flow_id: FlowId) -> Incarnation:
     return flow.incarnation
 
 
-def finish_deletion(tx: Tx, flow_id: FlowId, incarnation: Incarnation) -> None:
+def finish_deletion(tx: Tx, flow_id: FlowId, *, incarnation: Incarnation) -> None:
     """Removes what is left of that creation of the flow; done twice it does nothing more."""
     row = tx.get(FLOWS, (flow_id,))
     if row is None or not row.deleting or row.incarnation != incarnation:

@@ -90,7 +90,7 @@ def render_source(state: SourceState) -> bytes:
     return _encode(state.source)
 
 
-def with_member(body: bytes, name: str, text: str) -> bytes:
+def with_member(body: bytes, name: str, *, text: str) -> bytes:
     """The JSON object `body` with one more member, whose value is a string that needs no escapes."""
     return b"".join((body[:-1], f',"{name}":"{text}"}}'.encode()))
 

@@ -34,11 +34,11 @@ class _Event(Struct, frozen=True):
 _decoder: Final = msgspec.json.Decoder(_Event)
 
 
-def with_updates(body: bytes, incarnation: Incarnation, extent: ExtentRow | None) -> bytes:
+def with_updates(body: bytes, extent: ExtentRow | None, *, incarnation: Incarnation) -> bytes:
     """The JSON of a flow with the moment at which its segments changed, if they ever did."""
     if extent is None or extent.incarnation != incarnation:
         return body
-    return with_member(body, "segments_updated", date_time(extent.segments_updated))
+    return with_member(body, "segments_updated", text=date_time(extent.segments_updated))
 
 
 def apply(tx: Tx, envelope: Envelope) -> None:
@@ -46,13 +46,13 @@ def apply(tx: Tx, envelope: Envelope) -> None:
     flow_id, incarnation = envelope.flow_id, envelope.incarnation
     if flow_id is None or incarnation is None:
         raise InvalidInput("an event of segments names its flow and incarnation")
-    if not _lives(tx, flow_id, incarnation):
+    if not _lives(tx, flow_id, incarnation=incarnation):
         return
     change = _decoder.decode(envelope.value).event
     row = tx.get(EXTENTS, (flow_id,))
     before = EMPTY if row is None or row.incarnation != incarnation else TimeRange.parse(row.timerange)
     try:
-        after = _moved(envelope.type, before, change)
+        after = _moved(before, change, kind=envelope.type)
     except TimeFormatError as error:
         raise InvalidInput(str(error)) from None
     moved = ExtentRow(
@@ -89,12 +89,12 @@ def shrunk(extent: TimeRange, removed: TimeRange) -> TimeRange:
     return extent
 
 
-def _lives(tx: Tx, flow_id: FlowId, incarnation: Incarnation) -> bool:
+def _lives(tx: Tx, flow_id: FlowId, *, incarnation: Incarnation) -> bool:
     found = tx.select(FLOWS, ("incarnation", "deleting"), Query(where=(eq("id", flow_id),), limit=1)).rows
     return found == [(incarnation, False)]
 
 
-def _moved(kind: str, extent: TimeRange, change: _Change) -> TimeRange:
+def _moved(extent: TimeRange, change: _Change, *, kind: str) -> TimeRange:
     if kind == _DELETED:
         return shrunk(extent, TimeRange.parse(change.timerange))
     if kind != _ADDED:

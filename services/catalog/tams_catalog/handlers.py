@@ -34,7 +34,7 @@ class Limits(Struct, frozen=True):
 class Handlers:
     """Answers what `routes` lists."""
 
-    def __init__(self, catalog: Catalog, documents: Documents, limits: Limits) -> None:
+    def __init__(self, catalog: Catalog, *, documents: Documents, limits: Limits) -> None:
         self._catalog = catalog
         self._documents = documents
         self._limits = limits
@@ -71,7 +71,7 @@ class Handlers:
         if not include:
             return json_response(await self._catalog.flow(flow_id))
         within = ETERNITY if within is None else within
-        return json_response(await self._catalog.flow_with_timerange(flow_id, within, request.context))
+        return json_response(await self._catalog.flow_with_timerange(flow_id, within, context=request.context))
 
     async def put_flow(self, request: Request) -> Response:
         """FLW-13 to FLW-15."""
@@ -96,7 +96,7 @@ class Handlers:
         """SUB-6, SUB-7."""
         flow_id = _flow_id(request)
         value = decode_json(await request.read(), bool)
-        await self._catalog.set_read_only(flow_id, value, request.context)
+        await self._catalog.set_read_only(flow_id, value, context=request.context)
         return no_content()
 
     async def source(self, request: Request) -> Response:

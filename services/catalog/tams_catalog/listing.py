@@ -69,7 +69,7 @@ def list_flows(reader: Reader, query: Query) -> Listing:
     """The flows that `query` asks for, each with the moment at which its segments changed."""
     page = reader.scan(FLOWS, query)
     extents = reader.get_many(EXTENTS, [(row.id,) for row in page.rows])
-    bodies = [with_updates(row.body, row.incarnation, extents.get((row.id,))) for row in page.rows]
+    bodies = [with_updates(row.body, extents.get((row.id,)), incarnation=row.incarnation) for row in page.rows]
     return Listing(bodies, Position(page.rows[-1].created, page.rows[-1].id) if page.more else None)
 
 

@@ -22,17 +22,17 @@ def put_flow(changes: Changes, flow: Flow, *, subject: str) -> FlowState | None:
         raise InvalidInput(f"flow {flow_id} is still being deleted; create it again when that is done", field="$.id")
     before = changes.flow(flow_id)
     if before is None:
-        created = _created(changes, flow, subject)
+        created = _created(changes, flow, subject=subject)
         appear(changes, created)
         return created
     check_writable(before)
-    _replace(changes, before, flow, subject)
+    _replace(changes, before, flow=flow, subject=subject)
     return None
 
 
-def edit_flow(changes: Changes, before: FlowState, common: FlowCommon, *, subject: str) -> None:
+def edit_flow(changes: Changes, before: FlowState, *, common: FlowCommon, subject: str) -> None:
     """Gives a flow other common members (SUB-10)."""
-    _replace(changes, before, replace(before.flow, common=common), subject)
+    _replace(changes, before, flow=replace(before.flow, common=common), subject=subject)
 
 
 def living_flow(changes: Changes, flow_id: FlowId) -> FlowState:
@@ -49,7 +49,7 @@ def check_writable(flow: FlowState) -> None:
         raise Forbidden(f"flow {flow.id} is read-only; PUT false to its read_only property first")
 
 
-def _created(changes: Changes, flow: Flow, subject: str) -> FlowState:
+def _created(changes: Changes, flow: Flow, *, subject: str) -> FlowState:
     version = flow.common.metadata_version
     common = replace(
         flow.common,
@@ -65,7 +65,7 @@ def _created(changes: Changes, flow: Flow, subject: str) -> FlowState:
     )
 
 
-def _replace(changes: Changes, before: FlowState, flow: Flow, subject: str) -> None:
+def _replace(changes: Changes, before: FlowState, *, flow: Flow, subject: str) -> None:
     """Puts `flow` in place of `before` if it says anything new. The store keeps who made the flow, and names a new
     metadata version unless the client brings one (FLW-20, T-79)."""
     old, asked = before.flow.common, flow.common.metadata_version
@@ -80,4 +80,5 @@ def _replace(changes: Changes, before: FlowState, flow: Flow, subject: str) -> N
     if common.metadata_version == old.metadata_version:
         common = replace(common, metadata_version=changes.new_id())
     common = replace(common, updated_by=subject or UNSET)
-    alter(changes, before, replace(before, flow=replace(flow, common=common), metadata_updated=changes.now))
+    after = replace(before, flow=replace(flow, common=common), metadata_updated=changes.now)
+    alter(changes, before=before, after=after)

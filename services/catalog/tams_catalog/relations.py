@@ -19,11 +19,11 @@ def appear(changes: Changes, flow: FlowState) -> None:
     check_members(flow, lambda member: changes.flow(member) is not None)
     _join(changes, flow)
     changes.put(flow)
-    _recount(changes, flow.id, (), flow.members)
+    _recount(changes, flow.id, before=(), after=flow.members)
     _infer(changes, _write_edges(changes, flow.id))
 
 
-def alter(changes: Changes, before: FlowState, after: FlowState) -> None:
+def alter(changes: Changes, *, before: FlowState, after: FlowState) -> None:
     """Puts a flow that was `before`; a source it has left disappears with its last flow (FLW-39)."""
     moved = before.source_id != after.source_id
     rewritten = [after.id] if moved or _collection(before) != _collection(after) else []
@@ -31,7 +31,7 @@ def alter(changes: Changes, before: FlowState, after: FlowState) -> None:
     if moved or format_of(before.flow.technical) != format_of(after.flow.technical):
         _join(changes, after)
     changes.put(after)
-    _recount(changes, after.id, before.members, after.members)
+    _recount(changes, after.id, before=before.members, after=after.members)
     if moved:
         _leave(changes, before)
         rewritten += before.collected_by
@@ -45,9 +45,9 @@ def vanish(changes: Changes, flow: FlowState) -> None:
     """Hides a flow for good: collections drop it, its members are told, its source goes if it was the last (SRC-4)."""
     changes.load(flow.collected_by)
     changes.put(replace(flow, deleting=True))
-    _recount(changes, flow.id, flow.members, ())
+    _recount(changes, flow.id, before=flow.members, after=())
     for collector_id in flow.collected_by:
-        _drop_member(changes, collector_id, flow.id)
+        _drop_member(changes, collector_id, member=flow.id)
     _leave(changes, flow)
     affected = _write_edges(changes, flow.id)
     for collector_id in flow.collected_by:
@@ -96,7 +96,7 @@ def _leave(changes: Changes, flow: FlowState) -> None:
         changes.remove_source(flow.source_id)
 
 
-def _recount(changes: Changes, collector: FlowId, before: tuple[FlowId, ...], after: tuple[FlowId, ...]) -> None:
+def _recount(changes: Changes, collector: FlowId, *, before: tuple[FlowId, ...], after: tuple[FlowId, ...]) -> None:
     """Tells the members that `collector` has lost or won (COL-6). Their metadata version stays: it is the client's."""
     changes.load((*before, *after))
     for member_id in before:
@@ -108,7 +108,7 @@ def _recount(changes: Changes, collector: FlowId, before: tuple[FlowId, ...], af
             changes.put(replace(member, collected_by=(*member.collected_by, collector)))
 
 
-def _drop_member(changes: Changes, collector_id: FlowId, member: FlowId) -> None:
+def _drop_member(changes: Changes, collector_id: FlowId, *, member: FlowId) -> None:
     collector = changes.flow(collector_id)
     if collector is None:
         return

@@ -21,7 +21,7 @@ class Segments:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def extent(self, flow_id: FlowId, within: TimeRange, context: Context) -> str:
+    async def extent(self, flow_id: FlowId, within: TimeRange, *, context: Context) -> str:
         """The span of the flow's segments that overlap `within`, as a timerange (FLW-11)."""
         query = f"timerange={quote(str(within), safe='')}"
         request = Request("GET", f"/internal/flows/{flow_id}/extent", query=query)
@@ -30,7 +30,7 @@ class Segments:
             raise _unexpected(flow_id, status)
         return decode_json(body, FlowExtent).timerange
 
-    async def delete(self, flow_id: FlowId, incarnation: Incarnation, context: Context) -> bool:
+    async def delete(self, flow_id: FlowId, incarnation: Incarnation, *, context: Context) -> bool:
         """Asks for the removal of all that belongs to this creation of the flow; whether nothing is left."""
         body = encode_json(FlowDeletion(incarnation))
         request = Request("PUT", f"/internal/flows/{flow_id}/deletion", headers=_JSON, body=body)

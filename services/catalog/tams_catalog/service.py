@@ -34,7 +34,7 @@ def build(config: CatalogConfig, parts: Parts) -> Built:
     documents = Documents(encode_json(ROOT_PATHS), encode_json(service_document(config, parts.common)))
     limits = Limits(parts.common.default_limit, parts.common.max_limit)
     return Built(
-        routes=routes(Handlers(catalog, documents, limits)),
+        routes=routes(Handlers(catalog, documents=documents, limits=limits)),
         behaviours=(relay, segment_events, deletions),
     )
 

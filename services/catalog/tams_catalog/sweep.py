@@ -37,21 +37,21 @@ class Deletions:
         try:
             while waiting := await self._waiting(after):
                 for flow_id, incarnation in waiting:
-                    await self._finish(flow_id, incarnation, Context())
+                    await self._finish(flow_id, incarnation, context=Context())
                 after = waiting[-1][0]
         except _LATER as error:
             _log.warning("deletions wait", reason=error.detail)
 
-    async def begun(self, flow_id: FlowId, incarnation: Incarnation, context: Context) -> None:
+    async def begun(self, flow_id: FlowId, incarnation: Incarnation, *, context: Context) -> None:
         """Tries to finish a deletion right after it has begun; where that fails, the sweep goes on."""
         try:
-            await self._finish(flow_id, incarnation, context)
+            await self._finish(flow_id, incarnation, context=context)
         except _LATER as error:
             _log.warning("a deletion waits", flow_id=flow_id, reason=error.detail)
 
     async def _waiting(self, after: FlowId | None) -> list[tuple[FlowId, Incarnation]]:
         return await self._store.read(lambda reader: unfinished_deletions(reader, after, limit=_BATCH))
 
-    async def _finish(self, flow_id: FlowId, incarnation: Incarnation, context: Context) -> None:
-        if await self._segments.delete(flow_id, incarnation, context):
-            await self._store.run(lambda tx: finish_deletion(tx, flow_id, incarnation))
+    async def _finish(self, flow_id: FlowId, incarnation: Incarnation, *, context: Context) -> None:
+        if await self._segments.delete(flow_id, incarnation, context=context):
+            await self._store.run(lambda tx: finish_deletion(tx, flow_id, incarnation=incarnation))
