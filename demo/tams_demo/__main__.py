@@ -76,8 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report(console)
     try:
         with tempfile.TemporaryDirectory(prefix="tams-demo-") as folder, report:
-            recording = _record(options, Path(folder), report)
-            asyncio.run(_tell(options, recording, Path(folder), report))
+            recording = _record(options, Path(folder), report=report)
+            asyncio.run(_tell(options, recording, folder=Path(folder), report=report))
     except (StoreError, Mismatch, UnusableClip) as error:
         console.print(Text.assemble(("The demo failed. ", "bold red"), str(error)), soft_wrap=True)
         return 1
@@ -89,16 +89,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _record(options: Options, folder: Path, report: Report) -> Recording:
+def _record(options: Options, folder: Path, *, report: Report) -> Recording:
     if options.file is None:
-        return make(folder, report, seconds=options.seconds, target=options.segment)
-    return take(options.file, folder, report, target=options.segment)
+        return make(folder, report=report, seconds=options.seconds, target=options.segment)
+    return take(options.file, folder, report=report, target=options.segment)
 
 
-async def _tell(options: Options, recording: Recording, folder: Path, report: Report) -> None:
+async def _tell(options: Options, recording: Recording, *, folder: Path, report: Report) -> None:
     async with AsyncExitStack() as stack:
         if options.url is None:
-            with report.step("start", "store of its own", 1) as step:
+            with report.step("start", "store of its own", total=1) as step:
                 address = await stack.enter_async_context(running_store(folder / "store"))
                 step.advance()
         else:
@@ -106,7 +106,7 @@ async def _tell(options: Options, recording: Recording, folder: Path, report: Re
         store = Store(await stack.enter_async_context(Connection(address.url, address.token)))
         service = await store.service()
         report.say(f"TAMS {service.api_version} at {address.url}")
-        story = Story(store, report, recording, epoch=options.epoch, new_id=uuid4)
+        story = Story(store, report, recording=recording, epoch=options.epoch, new_id=uuid4)
         for flow in story.flows:
             report.say(f"{flow.format.rpartition(':')[2]:>5} flow {flow.id}")
         try:

@@ -22,7 +22,7 @@ class Mismatch(Exception):
     """Something came back from the store differently from how it went in; the message names it."""
 
 
-def check_listing(expected: Sequence[MediaObject], listed: Sequence[StoredSegment], epoch: int) -> None:
+def check_listing(expected: Sequence[MediaObject], listed: Sequence[StoredSegment], *, epoch: int) -> None:
     """The segments listed are exactly those expected, in order, with the timing that they were registered with."""
     if len(listed) != len(expected):
         raise Mismatch(f"the store lists {len(listed)} segments where {len(expected)} were registered")
@@ -33,12 +33,12 @@ def check_listing(expected: Sequence[MediaObject], listed: Sequence[StoredSegmen
         except ValueError as error:
             raise Mismatch(f"{_name(piece)}: {error}") from error
         if said != (meant := (piece.span(epoch), media.offset(epoch), piece.key_frames)):
-            raise Mismatch(f"{_name(piece)} was registered as {_words(*meant)}, and is listed as {_words(*said)}")
+            raise Mismatch(f"{_name(piece)} was registered as {_words(meant)}, and is listed as {_words(said)}")
         if not segment.get_urls:
             raise Mismatch(f"{_name(piece)} is listed without an address to get it from")
 
 
-def check_extent(objects: Sequence[MediaObject], extent: str | None, epoch: int) -> None:
+def check_extent(objects: Sequence[MediaObject], extent: str | None, *, epoch: int) -> None:
     """The flow reaches from the first segment's start to the last one's end."""
     whole = Span(objects[0].piece.span(epoch).start, objects[-1].piece.span(epoch).end)
     if extent != str(whole):
@@ -51,7 +51,7 @@ def check_bytes(media: MediaObject, content: bytes) -> None:
         raise Mismatch(f"{_name(media.piece)} came back with other bytes: {media.size:,} in, {len(content):,} out")
 
 
-def check_frames(piece: Piece, content: bytes, segment: StoredSegment, epoch: int) -> int:
+def check_frames(piece: Piece, content: bytes, *, segment: StoredSegment, epoch: int) -> int:
     """Decode `content` by itself and find each frame of `piece` at its time on the flow; returns how many there are."""
     try:
         with av.open(io.BytesIO(content), "r", format="mpegts") as container:
@@ -73,5 +73,6 @@ def _name(piece: Piece) -> str:
     return f"{piece.track.kind} segment {piece.number}"
 
 
-def _words(span: Span, offset: int, key_frames: int | None) -> str:
+def _words(timing: tuple[Span, int, int | None]) -> str:
+    span, offset, key_frames = timing
     return f"{span} with ts_offset {write_timestamp(offset)} and {key_frames} key frames"

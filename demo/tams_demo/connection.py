@@ -65,7 +65,7 @@ class Connection:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = msgspec.json.encode(body)
-        return await self._send(method, url, headers | self._credentials(url), content=content, expect=expect)
+        return await self._send(method, url, headers=headers | self._credentials(url), content=content, expect=expect)
 
     async def transfer(
         self, method: str, url: str, *, presigned: bool, headers: Mapping[str, str], content: bytes | None = None
@@ -74,7 +74,7 @@ class Connection:
         target = self._root.join(URL(url, encoded=True))
         credentials = {} if presigned else self._credentials(target)
         return await self._send(
-            method, target, {**headers, **credentials}, content=content, expect=(200, 201, 204, 206)
+            method, target, headers={**headers, **credentials}, content=content, expect=(200, 201, 204, 206)
         )
 
     def _credentials(self, url: URL) -> dict[str, str]:
@@ -83,7 +83,7 @@ class Connection:
         return {"Authorization": f"Bearer {self._token}"}
 
     async def _send(
-        self, method: str, url: URL, headers: Mapping[str, str], *, content: bytes | None, expect: Collection[int]
+        self, method: str, url: URL, *, headers: Mapping[str, str], content: bytes | None, expect: Collection[int]
     ) -> Reply:
         if self._session is None:
             raise RuntimeError("the connection has not been entered")

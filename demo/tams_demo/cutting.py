@@ -92,7 +92,7 @@ def _pieces(track: Track, cuts: Sequence[Fraction]) -> list[Piece]:
     ]
 
 
-def write(clip: Clip, pieces: Sequence[Piece], folder: Path) -> Iterator[MediaObject]:
+def write(clip: Clip, pieces: Sequence[Piece], *, folder: Path) -> Iterator[MediaObject]:
     """Copy the packets of each of a track's pieces into a file of its own in `folder`, one file at a time."""
     with av.open(clip.path) as container:
         source = container.streams[pieces[0].track.stream]
@@ -103,14 +103,14 @@ def write(clip: Clip, pieces: Sequence[Piece], folder: Path) -> Iterator[MediaOb
         for piece in pieces:
             path = folder / f"{piece.track.kind}-{piece.number:05}.ts"
             own = islice(packets, piece.last - piece.first)
-            yield _write(piece, decode, enumerate(own, piece.first), source=source, path=path)
+            yield _write(piece, enumerate(own, piece.first), decode=decode, source=source, path=path)
 
 
 def _write(
     piece: Piece,
-    decode: Sequence[Fraction | None],
     packets: Iterable[tuple[int, "Packet[Stream]"]],
     *,
+    decode: Sequence[Fraction | None],
     source: Stream,
     path: Path,
 ) -> MediaObject:

@@ -71,7 +71,9 @@ def transcode(clip: Clip, path: Path, *, segment: Fraction, tick: Tick) -> None:
             stream = container.streams[track.stream]
             if isinstance(track.essence, Picture) and isinstance(stream, VideoStream):
                 shape = _shape(track.essence, stream)
-        encode(_rebased(_decoded(container, clip), clip.origin, shape), path, shape=shape, segment=segment, tick=tick)
+        encode(
+            _rebased(_decoded(container, clip), clip.origin, shape=shape), path, shape=shape, segment=segment, tick=tick
+        )
 
 
 def time_of(frame: Frame) -> Fraction:
@@ -104,7 +106,7 @@ def _decoded(container: InputContainer, clip: Clip) -> Iterator[Frame]:
             yield frame
 
 
-def _rebased(frames: Iterable[Frame], origin: Fraction, shape: Shape | None) -> Iterator[Frame]:
+def _rebased(frames: Iterable[Frame], origin: Fraction, *, shape: Shape | None) -> Iterator[Frame]:
     """Frames from `origin` on, at times from zero: pictures in strict order, sound without the file's rounding."""
     picture_due = sample_due = 0
     for frame in frames:

@@ -23,17 +23,17 @@ class Recording:
     target: Fraction
 
 
-def make(folder: Path, report: Report, *, seconds: int, target: Fraction) -> Recording:
+def make(folder: Path, *, report: Report, seconds: int, target: Fraction) -> Recording:
     """Record `seconds` of a test picture and tone, and cut them."""
     path = folder / "clip.mp4"
-    with report.step("make", "seconds of media", seconds) as step:
+    with report.step("make", "seconds of media", total=seconds) as step:
         record(path, seconds=seconds, segment=target, tick=lambda time: step.reach(int(time)))
         step.reach(seconds)
         step.size = path.stat().st_size
-    return _cut(scan(path), folder, report, label="Test picture and tone", target=target)
+    return _cut(scan(path), folder, report=report, label="Test picture and tone", target=target)
 
 
-def take(file: Path, folder: Path, report: Report, *, target: Fraction) -> Recording:
+def take(file: Path, folder: Path, *, report: Report, target: Fraction) -> Recording:
     """Cut the file of one's own, encoding it anew only if it cannot be stored as it is. Raises `UnusableClip`."""
     with report.step("read", "packets") as step:
         clip = scan(file)
@@ -41,21 +41,21 @@ def take(file: Path, folder: Path, report: Report, *, target: Fraction) -> Recor
         step.size = file.stat().st_size
     if clip.flaw:
         report.say(f"{file.name} is encoded anew ({clip.flaw})")
-        with report.step("encode", "seconds of media", int(clip.end) or None) as step:
+        with report.step("encode", "seconds of media", total=int(clip.end) or None) as step:
             path = folder / "clip.mp4"
             transcode(clip, path, segment=target, tick=lambda time: step.reach(int(time)))
             step.size = path.stat().st_size
         clip = scan(path)
-    return _cut(clip, folder, report, label=file.stem, target=target)
+    return _cut(clip, folder, report=report, label=file.stem, target=target)
 
 
-def _cut(clip: Clip, folder: Path, report: Report, *, label: str, target: Fraction) -> Recording:
+def _cut(clip: Clip, folder: Path, *, report: Report, label: str, target: Fraction) -> Recording:
     plan = cutting.plan(clip, target)
     tracks: list[tuple[MediaObject, ...]] = []
-    with report.step("cut", "transport streams", sum(map(len, plan))) as step:
+    with report.step("cut", "transport streams", total=sum(map(len, plan))) as step:
         for pieces in plan:
             objects: list[MediaObject] = []
-            for media in cutting.write(clip, pieces, folder):
+            for media in cutting.write(clip, pieces, folder=folder):
                 objects.append(media)
                 step.advance(size=media.size)
             tracks.append(tuple(objects))

@@ -73,7 +73,7 @@ class Report:
         self._progress.stop()
 
     @contextmanager
-    def step(self, name: str, unit: str, total: int | None = None) -> Iterator[Step]:
+    def step(self, name: str, unit: str, *, total: int | None = None) -> Iterator[Step]:
         """The step called `name`, at work until the block ends; a step may be at work several times."""
         step = self._steps.setdefault(name, Step(name, unit))
         if name not in self._tasks:
@@ -100,7 +100,7 @@ class Report:
     def summary(self) -> Table:
         """The final table; its last column shows when in the run each step was at work."""
         whole = self._now() - self._began
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         table.add_column("step")
         table.add_column("what")
         table.add_column("count", justify="right")

@@ -87,7 +87,7 @@ class _Stamps:
     def _video(self, stream: VideoStream, origin: Fraction) -> Track:
         order = sorted(self.pts)
         rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-        rate = next((rate for rate in rates if rate and _regular(order, self.base, 1 / rate)), None)
+        rate = next((rate for rate in rates if rate and _regular(order, self.base, step=1 / rate)), None)
         if rate is None:
             at = [stamp * self.base - origin for stamp in self.pts]
         else:
@@ -105,7 +105,7 @@ class _Stamps:
 
     def _audio(self, stream: AudioStream, origin: Fraction) -> Track:
         step = Fraction(AAC_FRAME, stream.sample_rate or 1)
-        regular = _regular(self.pts, self.base, step)
+        regular = _regular(self.pts, self.base, step=step)
         at: list[Fraction | None] = []
         for place, stamp in enumerate(self.pts):
             time = (self.pts[0] * self.base + place * step if regular else stamp * self.base) - origin
@@ -149,7 +149,7 @@ class _Stamps:
         return None
 
 
-def _regular(pts: Sequence[int], base: Fraction, step: Fraction) -> bool:
+def _regular(pts: Sequence[int], base: Fraction, *, step: Fraction) -> bool:
     """Whether stamps that were rounded to `base` are those of frames exactly `step` seconds apart."""
     return all(abs((stamp - pts[0]) * base - place * step) <= base for place, stamp in enumerate(pts))
 

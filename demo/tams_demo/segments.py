@@ -15,7 +15,7 @@ class SegmentBody(Struct, frozen=True):
     key_frame_count: int
 
     @classmethod
-    def of(cls, media: MediaObject, object_id: str, epoch: int) -> "SegmentBody":
+    def of(cls, media: MediaObject, object_id: str, *, epoch: int) -> "SegmentBody":
         """The whole of `media`, stored as `object_id`, on a flow that begins at `epoch` nanoseconds."""
         return cls(
             object_id=object_id,

@@ -63,7 +63,7 @@ class Store:
             said = "".join(f"\n  {each.object_id} at {each.timerange}: {each.error}" for each in failed[:5])
             raise StoreError(f"POST {path} refused {len(failed)} of {len(segments)} segments{said}")
 
-    async def pages(self, flow: UUID, span: Span, limit: int) -> AsyncIterator[Sequence[StoredSegment]]:
+    async def pages(self, flow: UUID, span: Span, *, limit: int) -> AsyncIterator[Sequence[StoredSegment]]:
         """The segments that overlap `span`, about `limit` at a time, until an answer names no next page."""
         query = URL.build(query={"timerange": str(span), "limit": str(limit)}).raw_query_string
         path: str | None = f"/flows/{flow}/segments?{query}"

@@ -45,7 +45,7 @@ class Story:
     """
 
     def __init__(
-        self, store: Store, report: Report, recording: Recording, *, epoch: int, new_id: Callable[[], UUID]
+        self, store: Store, report: Report, *, recording: Recording, epoch: int, new_id: Callable[[], UUID]
     ) -> None:
         self._store = store
         self._report = report
@@ -79,13 +79,13 @@ class Story:
 
     async def remove(self) -> None:
         """Delete the flows, the collecting one first."""
-        with self._report.step("delete", "flows", len(self.flows)) as step:
+        with self._report.step("delete", "flows", total=len(self.flows)) as step:
             for flow in reversed(self.flows):
                 await self._store.delete_flow(flow.id)
                 step.advance()
 
     async def _describe(self) -> None:
-        with self._report.step("describe", "flows created", len(self.flows)) as step:
+        with self._report.step("describe", "flows created", total=len(self.flows)) as step:
             for flow in self.flows:
                 await self._store.put_flow(flow)
                 step.advance()
@@ -94,27 +94,27 @@ class Story:
         total = sum(len(lane.objects) for lane in self._lanes)
         waiting = lane.objects
         while waiting:
-            with self._report.step("allocate", "media objects", total) as step:
+            with self._report.step("allocate", "media objects", total=total) as step:
                 slots = await self._store.allocate(lane.flow.id, min(BATCH, len(waiting)))
                 step.advance(len(slots))
             batch, waiting = waiting[: len(slots)], waiting[len(slots) :]
-            with self._report.step("upload", "media objects", total) as step:
-                await _for_each(zip(slots, batch, strict=True), lambda pair: self._upload(*pair, step))
-            with self._report.step("register", "segments", total) as step:
+            with self._report.step("upload", "media objects", total=total) as step:
+                await _for_each(zip(slots, batch, strict=True), lambda pair: self._upload(*pair, step=step))
+            with self._report.step("register", "segments", total=total) as step:
                 pairs = zip(slots, batch, strict=True)
-                bodies = [SegmentBody.of(media, slot.object_id, self._epoch) for slot, media in pairs]
+                bodies = [SegmentBody.of(media, slot.object_id, epoch=self._epoch) for slot, media in pairs]
                 await self._store.register(lane.flow.id, bodies)
                 step.advance(len(bodies))
 
-    async def _upload(self, slot: Slot, media: MediaObject, step: Step) -> None:
+    async def _upload(self, slot: Slot, media: MediaObject, *, step: Step) -> None:
         content = await asyncio.to_thread(media.path.read_bytes)
         await self._store.upload(slot, content)
         step.advance(size=len(content))
 
     async def _inspect(self) -> None:
-        with self._report.step("inspect", "flows as described", len(self.flows)) as step:
+        with self._report.step("inspect", "flows as described", total=len(self.flows)) as step:
             for lane in self._lanes:
-                check_extent(lane.objects, (await self._store.flow(lane.flow.id)).timerange, self._epoch)
+                check_extent(lane.objects, (await self._store.flow(lane.flow.id)).timerange, epoch=self._epoch)
                 step.advance()
             collected = (await self._store.flow(self._collection.id)).flow_collection
             if collected != self._collection.flow_collection:
@@ -124,21 +124,21 @@ class Story:
     async def _read_back(self, lane: Lane) -> None:
         expected = lane.within(self.asked, self._epoch)
         listed = await self._list(lane)
-        check_listing(expected, listed, self._epoch)
-        with self._report.step("download", "media objects", self._due) as step:
+        check_listing(expected, listed, epoch=self._epoch)
+        with self._report.step("download", "media objects", total=self._due) as step:
             contents = await _for_each(listed, lambda segment: self._download(segment, step))
-        with self._report.step("compare", "objects by sha-256", self._due) as step:
+        with self._report.step("compare", "objects by sha-256", total=self._due) as step:
             for media, content in zip(expected, contents, strict=True):
                 check_bytes(media, content)
                 step.advance(size=len(content))
-        with self._report.step("decode", "frames on time", self._due_frames) as step:
+        with self._report.step("decode", "frames on time", total=self._due_frames) as step:
             for media, content, segment in zip(expected, contents, listed, strict=True):
-                step.advance(check_frames(media.piece, content, segment, self._epoch))
+                step.advance(check_frames(media.piece, content, segment=segment, epoch=self._epoch))
 
     async def _list(self, lane: Lane) -> list[StoredSegment]:
         listed: list[StoredSegment] = []
-        with self._report.step("list", "segments", self._due) as step:
-            async for page in self._store.pages(lane.flow.id, self.asked, PAGE):
+        with self._report.step("list", "segments", total=self._due) as step:
+            async for page in self._store.pages(lane.flow.id, self.asked, limit=PAGE):
                 listed.extend(page)
                 step.advance(len(page))
                 step.turns += 1

@@ -36,7 +36,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 def tracks(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> list[list[MediaObject]]:
     """The clip's media objects: those of the video, then those of the audio."""
     folder = tmp_path_factory.mktemp("objects")
-    return [list(cutting.write(clip, pieces, folder)) for pieces in cutting.plan(clip, TARGET)]
+    return [list(cutting.write(clip, pieces, folder=folder)) for pieces in cutting.plan(clip, TARGET)]
 
 
 @pytest.fixture(scope="session")

@@ -132,7 +132,7 @@ async def test_pages_are_followed_until_there_is_no_next_one(peer: Peer, connect
         "",
     ]
     peer.answers.extend(web.json_response([segment], headers={"Link": link} if link else {}) for link in links)
-    pages = [page async for page in Store(connection).pages(FLOW, Span(0, 10**9), 1)]
+    pages = [page async for page in Store(connection).pages(FLOW, Span(0, 10**9), limit=1)]
     assert [len(page) for page in pages] == [1, 1, 1]
     assert dict(peer.asked[0].rel_url.query) == {"timerange": "[0:0_1:0)", "limit": "1"}
     assert [request.raw_path for request in peer.asked[1:]] == [

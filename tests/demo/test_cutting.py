@@ -64,7 +64,7 @@ def test_every_segment_decodes_alone_with_each_frame_at_its_time(tracks: list[li
         for media in objects:
             content = media.path.read_bytes()
             assert hashlib.sha256(content).hexdigest() == media.sha256
-            decoded = check_frames(media.piece, content, as_stored(media, EPOCH), EPOCH)
+            decoded = check_frames(media.piece, content, segment=as_stored(media, EPOCH), epoch=EPOCH)
             assert decoded == len(media.piece.times)
 
 
@@ -89,10 +89,10 @@ def test_the_clock_of_a_long_recording_starts_again_and_the_offset_makes_up_for_
     ]
     long_clip = replace(clip, tracks=tuple(later))
     for pieces in cutting.plan(long_clip, TARGET):
-        for media in cutting.write(long_clip, pieces, tmp_path):
+        for media in cutting.write(long_clip, pieces, folder=tmp_path):
             assert 0 <= media.media_start < WRAP
             assert abs(media.offset(0) - nanoseconds(3 * turn - cutting.LEAD)) <= 1
-            check_frames(media.piece, media.path.read_bytes(), as_stored(media, 0), 0)
+            check_frames(media.piece, media.path.read_bytes(), segment=as_stored(media, 0), epoch=0)
 
 
 def test_a_cut_waits_for_the_first_key_frame_of_its_stretch(tmp_path: Path) -> None:

@@ -82,13 +82,13 @@ def test_the_collection_holds_its_members_and_no_media(flows: Sequence[FlowBody]
 def test_segments_are_as_the_specification_asks(tracks: list[list[MediaObject]], conforms: Conforms) -> None:
     for objects in tracks:
         for media in objects:
-            conforms("flow-segment-post.json", as_json(SegmentBody.of(media, "object", 37 * 10**9)))
+            conforms("flow-segment-post.json", as_json(SegmentBody.of(media, "object", epoch=37 * 10**9)))
 
 
 def test_a_segment_says_where_its_object_lies(tracks: list[list[MediaObject]]) -> None:
     video, audio = tracks
-    assert SegmentBody.of(video[1], "v", 100 * 10**9) == SegmentBody("v", "[102:0_104:0)", "90:0", 1)
-    assert SegmentBody.of(audio[1], "a", 0).timerange == "[2:5333333_4:10666667)"
+    assert SegmentBody.of(video[1], "v", epoch=100 * 10**9) == SegmentBody("v", "[102:0_104:0)", "90:0", 1)
+    assert SegmentBody.of(audio[1], "a", epoch=0).timerange == "[2:5333333_4:10666667)"
 
 
 def test_bit_rates_are_those_of_the_segments(tracks: list[list[MediaObject]]) -> None:
@@ -100,11 +100,11 @@ def test_bit_rates_are_those_of_the_segments(tracks: list[list[MediaObject]]) ->
 
 def test_the_peak_looks_at_runs_of_short_segments_too(tracks: list[list[MediaObject]]) -> None:
     model = tracks[0][0]
-
-    def media(start: Fraction, end: Fraction, size: int) -> MediaObject:
-        return replace(model, piece=replace(model.piece, times=(start,), end=end), path=Path(), size=size)
-
     quarter = Fraction(1, 4)
-    objects = [media(n * quarter, (n + 1) * quarter, 1000 * (n in (4, 5))) for n in range(16)]
+
+    def media(start: Fraction, size: int) -> MediaObject:
+        return replace(model, piece=replace(model.piece, times=(start,), end=start + quarter), path=Path(), size=size)
+
+    objects = [media(n * quarter, 1000 * (n in (4, 5))) for n in range(16)]
     average, peak = bit_rates(objects, TARGET)
     assert (average, peak) == (4, 16)

@@ -91,9 +91,9 @@ def check_whole(clip: Clip, folder: Path) -> None:
     for pieces, track in zip(cutting.plan(clip, TARGET), clip.tracks, strict=True):
         assert sum(len(piece.times) for piece in pieces) == len(track.times)
         assert all(early.span(0).end == late.span(0).start for early, late in pairwise(pieces))
-        for media in cutting.write(clip, pieces, folder):
+        for media in cutting.write(clip, pieces, folder=folder):
             stored = StoredSegment("object", str(media.piece.span(0)), write_timestamp(media.offset(0)))
-            check_frames(media.piece, media.path.read_bytes(), stored, 0)
+            check_frames(media.piece, media.path.read_bytes(), segment=stored, epoch=0)
 
 
 def picture(clip: Clip) -> Picture:
