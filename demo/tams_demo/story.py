@@ -142,7 +142,7 @@ class Story:
                 listed.extend(page)
                 step.advance(len(page))
                 step.turns += 1
-                step.note = f"{step.turns} pages"
+                step.note = "1 page" if step.turns == 1 else f"{step.turns} pages"
         return listed
 
     async def _download(self, segment: StoredSegment, step: Step) -> bytes:
