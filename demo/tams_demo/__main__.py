@@ -49,7 +49,9 @@ class Options:
 def parse(arguments: Sequence[str]) -> Options:
     """Read the command line; leaves with a usage message if it makes no sense."""
     parser = argparse.ArgumentParser(prog="python -m tams_demo", description=__doc__)
-    parser.add_argument("--url", help="a TAMS store; without it, `tams dev` is started on a temporary directory")
+    parser.add_argument(
+        "--url", type=_address, help="a TAMS store; without it, `tams dev` is started on a temporary directory"
+    )
     parser.add_argument("--token", help="its bearer token; better given as TAMS_DEMO_TOKEN in the environment")
     parser.add_argument("--file", type=Path, help="a clip of your own, in any container that FFmpeg reads")
     parser.add_argument("--seconds", type=_positive, default=60, help="how much to make without a file [60]")
@@ -118,6 +120,12 @@ async def _tell(options: Options, recording: Recording, *, folder: Path, report:
             raise
         if options.delete:
             await story.remove()
+
+
+def _address(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"http://… or https://…, not {text!r}")
+    return text
 
 
 def _positive(text: str) -> int:
