@@ -4,15 +4,16 @@ from http import HTTPStatus
 
 from msgspec import Struct
 
-from tams_catalog.catalog import Catalog
 from tams_catalog.flow_body import parse_flow
+from tams_catalog.flows import Flows
 from tams_catalog.listing import Listing, Position, flow_conditions, newest_first, source_conditions
+from tams_catalog.sources import Sources
 from tams_common.errors import NotFound
-from tams_common.http.codec import decode_json, json_response, no_content
+from tams_common.http.codec import json_response, no_content
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
-from tams_common.ids import FlowId, SourceId, is_uuid
+from tams_common.ids import FlowId, is_uuid
 from tams_common.model.flow import ProfileFlow
 from tams_common.timerange import ETERNITY
 
@@ -32,10 +33,11 @@ class Limits(Struct, frozen=True):
 
 
 class Handlers:
-    """Answers what `routes` lists."""
+    """Answers for whole flows and sources, their lists, and the service itself."""
 
-    def __init__(self, catalog: Catalog, *, documents: Documents, limits: Limits) -> None:
-        self._catalog = catalog
+    def __init__(self, flows: Flows, sources: Sources, *, documents: Documents, limits: Limits) -> None:
+        self._flows = flows
+        self._sources = sources
         self._documents = documents
         self._limits = limits
 
@@ -53,7 +55,7 @@ class Handlers:
         where = flow_conditions(params)
         paging, reverse = self._paging(request, params)
         query = newest_first(where, after=paging.position(Position), limit=paging.limit, reverse=reverse)
-        return _page(paging, await self._catalog.flows(query), reverse=reverse)
+        return _page(paging, await self._flows.page(query), reverse=reverse)
 
     async def sources(self, request: Request) -> Response:
         """SRC-8."""
@@ -61,7 +63,7 @@ class Handlers:
         where = source_conditions(params)
         paging, reverse = self._paging(request, params)
         query = newest_first(where, after=paging.position(Position), limit=paging.limit, reverse=reverse)
-        return _page(paging, await self._catalog.sources(query), reverse=reverse)
+        return _page(paging, await self._sources.page(query), reverse=reverse)
 
     async def flow(self, request: Request) -> Response:
         """FLW-10 to FLW-12."""
@@ -69,9 +71,9 @@ class Handlers:
         include, within = params.boolean("include_timerange", False), params.timerange("timerange")
         flow_id = _flow_id(request)
         if not include:
-            return json_response(await self._catalog.flow(flow_id))
+            return json_response(await self._flows.one(flow_id))
         within = ETERNITY if within is None else within
-        return json_response(await self._catalog.flow_with_timerange(flow_id, within, context=request.context))
+        return json_response(await self._flows.one_with_timerange(flow_id, within, context=request.context))
 
     async def put_flow(self, request: Request) -> Response:
         """FLW-13 to FLW-15."""
@@ -80,23 +82,12 @@ class Handlers:
         body_id = flow.id if isinstance(flow, ProfileFlow) else flow.common.id
         if body_id != flow_id:
             raise NotFound(f"the body is flow {body_id}, the path flow {flow_id} (FLW-15)", field="$.id")
-        created = await self._catalog.put_flow(flow, request.context)
+        created = await self._flows.put(flow, context=request.context)
         return no_content() if created is None else json_response(created, HTTPStatus.CREATED)
 
     async def delete_flow(self, request: Request) -> Response:
         """FLW-42, FLW-43."""
-        await self._catalog.delete_flow(_flow_id(request), request.context)
-        return no_content()
-
-    async def read_only(self, request: Request) -> Response:
-        """SUB-6."""
-        return json_response(await self._catalog.is_read_only(_flow_id(request)))
-
-    async def put_read_only(self, request: Request) -> Response:
-        """SUB-6, SUB-7."""
-        flow_id = _flow_id(request)
-        value = decode_json(await request.read(), bool)
-        await self._catalog.set_read_only(flow_id, value, context=request.context)
+        await self._flows.delete(_flow_id(request), context=request.context)
         return no_content()
 
     async def source(self, request: Request) -> Response:
@@ -104,12 +95,12 @@ class Handlers:
         source_id = request.params["source_id"]
         if not is_uuid(source_id):
             raise NotFound(f"there is no source {source_id}: that is not a UUID in lower case (GEN-4)")
-        return json_response(await self._catalog.source(SourceId(source_id)))
+        return json_response(await self._sources.one(source_id))
 
     async def facts(self, request: Request) -> Response:
         """ADR 0006, for segments."""
         flow_id = FlowId(request.params["flow_id"])
-        facts = await self._catalog.facts(flow_id)
+        facts = await self._flows.facts(flow_id)
         if facts is None:
             raise NotFound(f"there is no flow {flow_id}")
         etag = f'"{facts.version}"'

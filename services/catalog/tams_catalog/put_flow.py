@@ -1,5 +1,7 @@
 """Creating and replacing flows as a whole (FLW-13 to FLW-21, FLW-41)."""
 
+from collections.abc import Callable
+
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -8,7 +10,7 @@ from tams_catalog.documents import FlowState
 from tams_catalog.relations import alter, appear
 from tams_common.errors import Forbidden, InvalidInput, NotFound
 from tams_common.ids import FlowId, Incarnation
-from tams_common.model.flow import Flow, FlowCommon
+from tams_common.model.flow import Flow
 
 
 def put_flow(changes: Changes, flow: Flow, *, subject: str) -> FlowState | None:
@@ -30,9 +32,14 @@ def put_flow(changes: Changes, flow: Flow, *, subject: str) -> FlowState | None:
     return None
 
 
-def edit_flow(changes: Changes, before: FlowState, *, common: FlowCommon, subject: str) -> None:
-    """Gives a flow other common members (SUB-10)."""
-    _replace(changes, before, flow=replace(before.flow, common=common), subject=subject)
+def edit_flow(
+    changes: Changes, flow_id: FlowId, *, change: Callable[[Flow], Flow], subject: str, even_read_only: bool
+) -> None:
+    """Replaces a flow by what `change` makes of it (SUB-10); raises `NotFound`, and `Forbidden` if it is read-only."""
+    before = living_flow(changes, flow_id)
+    if not even_read_only:
+        check_writable(before)
+    _replace(changes, before, flow=change(before.flow), subject=subject)
 
 
 def living_flow(changes: Changes, flow_id: FlowId) -> FlowState:

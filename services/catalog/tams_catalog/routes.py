@@ -1,21 +1,45 @@
 """The paths that catalog answers. A GET answers HEAD, too (HEAD-1)."""
 
+from typing import TypeVar
+
 from tams_catalog.handlers import Handlers
+from tams_catalog.properties import Properties, Property
 from tams_common.http.routing import Route
 
+T = TypeVar("T")
 
-def routes(h: Handlers) -> tuple[Route, ...]:
+
+def routes(h: Handlers, p: Properties) -> tuple[Route, ...]:
     """In the order of the specification, then what other services ask."""
     return (
         Route("GET", "/", h.root),
         Route("GET", "/service", h.service),
         Route("GET", "/sources", h.sources),
         Route("GET", "/sources/{source_id}", h.source),
+        Route("GET", "/sources/{source_id}/tags", p.source_tags.get),
+        *_editable("/sources/{source_id}/tags/{name}", p.source_tag),
+        *_editable("/sources/{source_id}/description", p.source_description),
+        *_editable("/sources/{source_id}/label", p.source_label),
         Route("GET", "/flows", h.flows),
         Route("GET", "/flows/{flow_id}", h.flow),
         Route("PUT", "/flows/{flow_id}", h.put_flow),
         Route("DELETE", "/flows/{flow_id}", h.delete_flow),
-        Route("GET", "/flows/{flow_id}/read_only", h.read_only),
-        Route("PUT", "/flows/{flow_id}/read_only", h.put_read_only),
+        Route("GET", "/flows/{flow_id}/tags", p.flow_tags.get),
+        *_editable("/flows/{flow_id}/tags/{name}", p.flow_tag),
+        *_editable("/flows/{flow_id}/description", p.flow_description),
+        *_editable("/flows/{flow_id}/label", p.flow_label),
+        Route("GET", "/flows/{flow_id}/read_only", p.flow_read_only.get),
+        Route("PUT", "/flows/{flow_id}/read_only", p.flow_read_only.put),
+        *_editable("/flows/{flow_id}/flow_collection", p.flow_collection),
+        *_editable("/flows/{flow_id}/max_bit_rate", p.flow_max_bit_rate),
+        *_editable("/flows/{flow_id}/avg_bit_rate", p.flow_avg_bit_rate),
         Route("GET", "/internal/flows/{flow_id}/facts", h.facts),
+    )
+
+
+def _editable(path: str, property_: Property[T]) -> tuple[Route, ...]:
+    return (
+        Route("GET", path, property_.get),
+        Route("PUT", path, property_.put),
+        Route("DELETE", path, property_.delete),
     )

@@ -1,14 +1,17 @@
 """Composition root of catalog."""
 
-from tams_catalog.catalog import Catalog, Surroundings
 from tams_catalog.config import CatalogConfig
 from tams_catalog.consumers import SEGMENT_EVENTS
+from tams_catalog.flows import Flows
 from tams_catalog.handlers import Documents, Handlers, Limits
+from tams_catalog.properties import Properties
 from tams_catalog.routes import routes
 from tams_catalog.segments import Segments
 from tams_catalog.service_document import ROOT_PATHS, service_document
+from tams_catalog.sources import Sources
 from tams_catalog.sweep import Deletions
 from tams_catalog.tables import TABLES
+from tams_catalog.transactions import Transactions
 from tams_common.http.codec import encode_json
 from tams_common.inbox import Subscription
 from tams_common.outbox import Relay
@@ -21,20 +24,13 @@ def build(config: CatalogConfig, parts: Parts) -> Built:
     segment_events = Subscription(parts.store, parts.bus, interest=SEGMENT_EVENTS, clock=parts.clock)
     segments = Segments(parts.peers["segments"])
     deletions = Deletions(parts.store, segments, interval=config.deletion_sweep)
-    catalog = Catalog(
-        Surroundings(
-            store=parts.store,
-            segments=segments,
-            deletions=deletions,
-            clock=parts.clock,
-            new_id=parts.new_id,
-            prompt=relay.prompt,
-        )
-    )
+    transactions = Transactions(parts.store, parts.clock, parts.new_id, relay.prompt)
+    flows = Flows(transactions, segments=segments, deletions=deletions)
+    sources = Sources(transactions)
     documents = Documents(encode_json(ROOT_PATHS), encode_json(service_document(config, parts.common)))
     limits = Limits(parts.common.default_limit, parts.common.max_limit)
     return Built(
-        routes=routes(Handlers(catalog, documents=documents, limits=limits)),
+        routes=routes(Handlers(flows, sources, documents=documents, limits=limits), Properties(flows, sources)),
         behaviours=(relay, segment_events, deletions),
     )
 

@@ -1,0 +1,108 @@
+"""The use cases of flows, each one transaction or one read."""
+
+from collections.abc import Callable
+
+from tams_catalog.changes import Changes
+from tams_catalog.delete_flow import begin_deletion
+from tams_catalog.documents import flow_of, render_flow, with_member
+from tams_catalog.extents import with_updates
+from tams_catalog.facts import flow_facts
+from tams_catalog.listing import Listing, list_flows
+from tams_catalog.put_flow import edit_flow, put_flow
+from tams_catalog.segments import Segments
+from tams_catalog.sweep import Deletions
+from tams_catalog.tables import EXTENTS, FLOWS, FlowRow
+from tams_catalog.transactions import Transactions
+from tams_common.errors import InvalidInput, NotFound
+from tams_common.http.message import Context
+from tams_common.ids import FlowId
+from tams_common.model.facts import FlowFacts
+from tams_common.model.flow import Flow, ProfileFlow
+from tams_common.store import Query, Reader
+from tams_common.timerange import TimeRange
+
+
+class Flows:
+    """Flows, as handlers see them."""
+
+    def __init__(self, transactions: Transactions, *, segments: Segments, deletions: Deletions) -> None:
+        self._transactions = transactions
+        self._store = transactions.store
+        self._segments = segments
+        self._deletions = deletions
+
+    async def put(self, body: Flow | ProfileFlow, *, context: Context) -> bytes | None:
+        """Creates a flow and returns its JSON, or replaces one and returns None (FLW-13)."""
+        if isinstance(body, ProfileFlow):
+            detail = f"profile {body.profile_id} does not exist (PRF-16) at $.profile_id"
+            raise InvalidInput(detail, field="$.profile_id")
+        flow, subject = body, context.principal.subject
+        created = await self._transactions.change(lambda changes: put_flow(changes, flow, subject=subject))
+        return None if created is None else render_flow(created)
+
+    async def edit(
+        self, flow_id: str, change: Callable[[Flow], Flow], *, context: Context, even_read_only: bool = False
+    ) -> None:
+        """Replaces a flow by what `change` makes of it; raises `NotFound`, and `Forbidden` for a read-only one."""
+
+        def edit(changes: Changes) -> None:
+            subject = context.principal.subject
+            edit_flow(changes, FlowId(flow_id), change=change, subject=subject, even_read_only=even_read_only)
+
+        await self._transactions.change(edit)
+
+    async def delete(self, flow_id: FlowId, *, context: Context) -> None:
+        """Hides a flow at once and has segments remove what belongs to it; the sweep goes on where that fails."""
+        incarnation = await self._transactions.change(lambda changes: begin_deletion(changes, flow_id))
+        await self._deletions.begun(flow_id, incarnation, context=context)
+
+    async def look(self, flow_id: str) -> Flow:
+        """A flow as a value; raises `NotFound`."""
+        row = await self._store.read(lambda reader: _living(reader, FlowId(flow_id)), bounded=True)
+        return flow_of(row).flow
+
+    async def one(self, flow_id: FlowId) -> bytes:
+        """The JSON of a flow; raises `NotFound`."""
+
+        def read(reader: Reader) -> bytes:
+            row = _living(reader, flow_id)
+            return with_updates(row.body, reader.get(EXTENTS, (flow_id,)), incarnation=row.incarnation)
+
+        return await self._store.read(read, bounded=True)
+
+    async def one_with_timerange(self, flow_id: FlowId, within: TimeRange, *, context: Context) -> bytes:
+        """The JSON of a flow with the span of its segments that overlap `within`, asked of segments so that a writer
+        reads its own write (FLW-10 to FLW-12, T-42)."""
+        body = await self.one(flow_id)
+        extent = await self._segments.extent(flow_id, within, context=context)
+        return with_member(body, "timerange", text=extent)
+
+    async def page(self, query: Query) -> Listing:
+        """A page of flows."""
+        return await self._store.read(lambda reader: list_flows(reader, query))
+
+    async def facts(self, flow_id: FlowId) -> FlowFacts | None:
+        """What a segment write has to know (ADR 0006); None when the flow does not exist."""
+        return await self._store.read(lambda reader: flow_facts(reader, flow_id), bounded=True)
+
+
+class Unprotected:
+    """Flows whose protection is not asked about, for `read_only` itself (SUB-7)."""
+
+    def __init__(self, flows: Flows) -> None:
+        self._flows = flows
+
+    async def look(self, flow_id: str) -> Flow:
+        """As `Flows.look`."""
+        return await self._flows.look(flow_id)
+
+    async def edit(self, flow_id: str, change: Callable[[Flow], Flow], *, context: Context) -> None:
+        """As `Flows.edit`, but read-only flows are edited, too."""
+        await self._flows.edit(flow_id, change, context=context, even_read_only=True)
+
+
+def _living(reader: Reader, flow_id: FlowId) -> FlowRow:
+    row = reader.get(FLOWS, (flow_id,))
+    if row is None or row.deleting:
+        raise NotFound(f"there is no flow {flow_id}")
+    return row
