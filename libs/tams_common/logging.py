@@ -109,7 +109,7 @@ def configure(form: Format = "auto", level: Level = "info", *, stream: TextIO | 
     shared: list[Callable[..., Any]] = [
         _add_request_id,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
     if pretty:
         last: list[Callable[..., Any]] = [

@@ -45,7 +45,7 @@ def test_json_has_level_time_and_the_request(start: Callable[..., tuple[Logs, io
     structlog.get_logger().info("no request")
     first, second = lines(logs, output)
     assert (first["event"], first["level"], first["request_id"], first["flow"]) == ("flow gone", "warning", "r-1", "f")
-    assert first["timestamp"].endswith("Z")
+    assert first["time"].endswith("Z")
     assert "request_id" not in second
 
 
