@@ -70,7 +70,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     """
 
     sweep: float = 1.0
-    linger: float = 0.01
+    linger: float = 0.02
     lease: float = 10.0
     drain: float = 5.0
     batch_rows: int = 500
@@ -139,7 +139,8 @@ class Relay:
             await asyncio.sleep(self._settings.linger)
             return
         try:
-            await asyncio.wait_for(self._asked.wait(), self._settings.sweep)
+            async with asyncio.timeout(self._settings.sweep):
+                await self._asked.wait()
         except TimeoutError:
             return
 

@@ -62,7 +62,8 @@ class Collector:
             except (Unavailable, Conflict) as error:
                 _log.warning("collection waits", reason=error.detail)
             try:
-                await asyncio.wait_for(self._asked.wait(), self._interval)
+                async with asyncio.timeout(self._interval):
+                    await self._asked.wait()
             except TimeoutError:
                 continue
 

@@ -40,7 +40,8 @@ class SqliteConsumer:
                 return records
             # A lease that runs out is no news: who waits for one has to look again.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), min(rest, self._desk.settings.lease / 3))
+                async with asyncio.timeout(min(rest, self._desk.settings.lease / 3)):
+                    await news.wait()
 
     async def commit(self, offsets: Offsets) -> None:
         """See `Consumer.commit`."""
