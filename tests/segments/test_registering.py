@@ -1,8 +1,15 @@
 """POST segments (SGP)."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tests.segments.rig import FLOW, OTHER_FLOW, Rig, names_of, object_id, seconds, segment
+from tams_common.http.codec import encode_json
+from tams_common.ids import new_id
+from tams_common.outbox import OUTBOX
+from tams_common.store import Query
+from tams_common.timerange import TimeRange
+from tests.segments.rig import FACTS, FLOW, OTHER_FLOW, SOURCE, Rig, names_of, object_id, seconds, segment
 
 SEGMENTS = f"/flows/{FLOW}/segments"
 A, B, C = object_id(1), object_id(2), object_id(3)
@@ -192,3 +199,36 @@ async def test_a_dense_flow_takes_scattered_items_into_its_gaps(rig: Rig) -> Non
     answer = await rig.client.post(SEGMENTS, items, expect=200)
     assert [failed["timerange"] for failed in answer.json()["failed_segments"]] == taken
     assert len(await rig.timeranges("timerange=[-10:0_1000:0)")) == 500 + 5
+
+
+async def test_events_carry_what_filters_ask_for(rig: Rig) -> None:
+    rig.catalog.put(FLOW, flow_collected_by=(OTHER_FLOW,), source_collected_by=(SOURCE,))
+    await rig.add("[0:0_1:0)")
+    await rig.client.delete(SEGMENTS)
+    for row in (await rig.store.read(lambda tx: tx.scan(OUTBOX, Query()))).rows:
+        assert (row.topic, row.key, row.flow_id, row.source_id) == ("tams.segments", FLOW, FLOW, SOURCE)
+        assert (row.flow_collected_by, row.source_collected_by) == (OTHER_FLOW, SOURCE)
+        assert row.incarnation == FACTS.incarnation
+
+
+@pytest.mark.property
+@settings(
+    max_examples=max(30, settings().max_examples // 40), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.integers(-3, 420), st.integers(0, 30)), min_size=1, max_size=6))
+async def test_items_anywhere_in_a_dense_flow_are_decided_rightly(rig: Rig, wanted: list[tuple[int, int]]) -> None:
+    flow_id, name = new_id(), new_id()
+    rig.catalog.put(flow_id)
+    await rig.allocate(name, flow_id=flow_id)
+    path = f"/flows/{flow_id}/segments"
+    dense = [TimeRange(start, start + 1) for start in range(0, 400, 2)]
+    await rig.client.post(path, [segment(name, str(timerange), object_timerange="_") for timerange in dense])
+    accepted = list(dense)
+    for start, length in wanted:
+        timerange = TimeRange(start, start + length, includes_end=length == 0)
+        if not any(timerange.overlaps(other) for other in accepted):
+            accepted.append(timerange)
+    items = [segment(name, str(TimeRange(start, start + length, includes_end=length == 0))) for start, length in wanted]
+    await rig.client.send("POST", path, body=encode_json(items))
+    expected = sorted(accepted, key=lambda timerange: timerange.sort_key)
+    assert await rig.timeranges(flow_id=flow_id) == list(map(str, expected))

@@ -162,8 +162,11 @@ def instances_of(known: MediaObject) -> tuple[UrlPost, ...]:
 
 def names_of(items: Iterable[SegmentPost]) -> set[str]:
     """Every object that `items` name, init objects included."""
-    names = {item.object_id for item in items}
-    names.update(item.init_object_id for item in items if item.init_object_id is not UNSET)
+    names: set[str] = set()
+    for item in items:
+        names.add(item.object_id)
+        if item.init_object_id is not UNSET:
+            names.add(item.init_object_id)
     return names
 
 

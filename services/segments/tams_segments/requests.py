@@ -87,7 +87,7 @@ class Posted(msgspec.Struct, frozen=True):
 
 def read_segments(data: bytes) -> Posted:
     """Reads the body of POST segments (T-22, T-23); raises `InvalidInput` for one that is refused as a whole."""
-    if not data.lstrip().startswith(b"["):
+    if data.lstrip()[:1] != b"[":
         return Posted(is_array=False, items=[(0, decode_json(data, SegmentPost))])
     try:
         return Posted(is_array=True, items=list(enumerate(decode_json(data, list[SegmentPost]))))

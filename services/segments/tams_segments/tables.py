@@ -5,7 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 from tams_common.outbox import LEASES, OUTBOX
-from tams_common.store import Guard, Projection, Table, Windowed
+from tams_common.store import Guard, Projection, Small, Table, Windowed
 from tams_common.store.table import AnyTable
 
 ObjectState = Literal["allocated", "media", "init"]
@@ -111,7 +111,8 @@ SEGMENTS: Final = Table(
     guarded_by=Guard("heads", ("flow_id",)),
     projections=(Projection("by_object", ("object_id", "flow_id", "start_ns")),),
 )
-OBJECTS: Final = Table("objects", MediaObject, key=("id",), paging=Windowed())
+# Never scanned, so paging only says how rows lie: in order of allocation, where pages find them side by side.
+OBJECTS: Final = Table("objects", MediaObject, key=("id",), paging=Small())
 INIT_USES: Final = Table("init_uses", InitUse, key=("init_object_id", "flow_id"), paging=Windowed())
 ALLOCATIONS: Final = Table("allocations", Allocation, key=("due", "object_id"), paging=Windowed())
 GARBAGE: Final = Table("garbage", Garbage, key=("due", "storage_key"), paging=Windowed())

@@ -61,14 +61,15 @@ class Registrar:
         now = self._clock()
         stored = tx.get(HEADS, (order.flow_id,))
         head = admit(stored, order.flow_id, order.facts.incarnation)
-        items = [item for _, item in order.items]
-        objects = tx.get_many(OBJECTS, ((name,) for name in names_of(items)))
+        spans = [span_of(item.timerange) for _, item in order.items]
+        taken = neighbours(tx, head, [span for span in spans if span is not None])
+        objects = tx.get_many(OBJECTS, ((name,) for name in names_of(item for _, item in order.items)))
         rules = Rules(order.flow_id, order.facts.init_segments, self._labels)
-        batch = Batch(head, Ledger(objects.values(), rules, now), neighbours(tx, head, _spans(items)))
+        batch = Batch(head, Ledger(objects.values(), rules, now), taken)
         failures: list[Failure] = []
-        for index, item in order.items:
+        for (index, item), span in zip(order.items, spans, strict=True):
             try:
-                batch.add(item)
+                batch.add(item, span)
             except InvalidInput as error:
                 failures.append(Failure(index, item, error))
         if batch.rows:
@@ -92,9 +93,8 @@ class Batch:
         self._timeline = Timeline(taken)
         self._extent = extent(head)
 
-    def add(self, item: SegmentPost) -> None:
+    def add(self, item: SegmentPost, span: Span | None) -> None:
         """Accepts one more segment, or raises `InvalidInput` and leaves everything as it was."""
-        span = span_of(item.timerange)
         if span is None:
             raise InvalidInput(
                 f"a segment's timerange is bounded, not empty and includes its start, {item.timerange} is not (SGP-7)",
@@ -122,14 +122,14 @@ class Batch:
         else:
             tx.update(HEADS, [head])
         tx.insert(SEGMENTS, self.rows)
-        tx.insert(OBJECTS, self._ledger.inserts)
+        if inserts := self._ledger.inserts:
+            tx.insert(OBJECTS, inserts)
         tx.update(OBJECTS, self._ledger.updates)
-        self._write_init_uses(tx)
+        if self._ledger.init_uses:
+            self._write_init_uses(tx)
 
     def _write_init_uses(self, tx: Tx) -> None:
         uses, flow_id = self._ledger.init_uses, self._head.flow_id
-        if not uses:
-            return
         stored = tx.get_many(INIT_USES, ((name, flow_id) for name in uses))
         tx.insert(
             INIT_USES, [InitUse(name, flow_id, count) for name, count in uses.items() if (name, flow_id) not in stored]
@@ -152,7 +152,3 @@ def subject_of(flow_id: FlowId, facts: FlowFacts) -> Subject:
         source_collected_by=facts.source_collected_by,
         incarnation=facts.incarnation,
     )
-
-
-def _spans(items: Sequence[SegmentPost]) -> list[Span]:
-    return [span for item in items if (span := span_of(item.timerange)) is not None]
