@@ -1,7 +1,9 @@
 """The contract as a model: whatever is written, what is read then and later is what a plain dict would show."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import TypeAlias
 
 import msgspec
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from tams_common.errors import Conflict
 from tams_common.store import IsNull, Query, Reader, Scalar, Store, Tx, ge, lt
 from tests.common.store.opener import Contract
-from tests.common.store.tables import ITEMS, Item
+from tests.common.store.tables import HEADS, ITEMS, Head, Item
 
 Model: TypeAlias = dict[str, Item]
 
@@ -23,6 +25,14 @@ class Step(msgspec.Struct, frozen=True):
     writes: list[tuple[str, Item]]
     query: Query
     fails: bool
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What one transaction found and left; `number` is its place among those that were kept."""
+
+    number: int
+    before: Model
+    after: Model
 
 
 IDS = "abcdefgh"
@@ -52,6 +62,11 @@ CHECKS: dict[tuple[object, ...], Callable[[Item], bool]] = {
 }
 
 
+def _clear(tx: Tx) -> None:
+    tx.delete(HEADS, [("turns",)])
+    tx.delete(ITEMS, [(id,) for id in IDS])
+
+
 def _apply(tx: Tx, model: Model, write: str, row: Item) -> None:
     """One write on both, left out where it would be a Conflict that may show as late as at the flush."""
     exists = row.id in model
@@ -71,14 +86,18 @@ def _apply(tx: Tx, model: Model, write: str, row: Item) -> None:
             tx.touch(ITEMS, (row.id,))
 
 
-def _work(tx: Tx, before: Model, step: Step) -> Model:
+def _work(tx: Tx, step: Step) -> Turn:
+    head = tx.get(HEADS, ("turns",)) or Head("turns", 0)
+    turn = Head("turns", head.version + 1)
+    tx.update(HEADS, [turn]) if head.version else tx.insert(HEADS, [turn])
+    before = {row.id: row for row in tx.scan(ITEMS, Query()).rows}
     model = dict(before)
     for write, row in step.writes:
         _apply(tx, model, write, row)
     _compare(tx, model, step.query)
     if step.fails:
         raise LookupError
-    return model
+    return Turn(turn.version, before, model)
 
 
 def _compare(reader: Reader, model: Model, query: Query) -> None:
@@ -110,13 +129,19 @@ class ModelContract(Contract):
     @settings(
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors], deadline=None
     )
-    @given(transactions=st.lists(STEPS, min_size=1, max_size=4))
-    async def test_transactions_read_like_a_dict(self, store: Store, transactions: list[Step]) -> None:
-        await store.run(lambda tx: tx.delete(ITEMS, [(id,) for id in IDS]))
+    @given(steps=st.lists(STEPS, min_size=1, max_size=4), together=st.booleans())
+    async def test_transactions_read_like_a_dict(self, store: Store, steps: list[Step], *, together: bool) -> None:
+        await store.run(_clear)
+        runs = [partial(store.run, partial(_work, step=step)) for step in steps]
+        if together:
+            outcomes = await asyncio.gather(*(run() for run in runs), return_exceptions=True)
+        else:
+            outcomes = [(await asyncio.gather(run(), return_exceptions=True))[0] for run in runs]
+        assert [isinstance(outcome, LookupError) for outcome in outcomes] == [step.fails for step in steps]
         model: Model = {}
-        for step in transactions:
-            try:
-                model = await store.run(partial(_work, before=model, step=step))
-            except LookupError:
-                assert step.fails
+        turns = [outcome for outcome in outcomes if isinstance(outcome, Turn)]
+        for number, turn in enumerate(sorted(turns, key=attrgetter("number")), 1):
+            assert (turn.number, turn.before) == (number, model)
+            model = turn.after
+        for step in steps:
             await store.read(partial(_compare, model=model, query=step.query), bounded=True)

@@ -15,7 +15,7 @@ from tams_common.store import Reader, Tx
 from tams_common.store.sqlite import SqliteStore
 from tams_common.store.sqlite.errors import Busy
 from tests.common.store.sqlite_probe import locked, set_busy_timeout, synchronous, trace_writer
-from tests.common.store.tables import CLIPS, HEADS, ITEMS, TABLES, Clip, Head, Item, all_ids, insert_items
+from tests.common.store.tables import CLIPS, HEADS, ITEMS, TABLES, Clip, Head, Item, all_ids, insert_items, items
 
 
 @pytest.fixture
@@ -51,6 +51,26 @@ async def test_a_function_that_only_reads_commits_nothing(store: SqliteStore) ->
     texts = trace_writer(store)
     await store.run(lambda tx: tx.get(ITEMS, ("a",)))
     assert "COMMIT" not in texts
+
+
+async def test_a_row_that_came_and_went_is_never_written(store: SqliteStore) -> None:
+    texts = trace_writer(store)
+
+    def come_and_go(tx: Tx) -> None:
+        tx.insert(ITEMS, items("a"))
+        tx.delete(ITEMS, [("a",)])
+
+    await store.run(come_and_go)
+    assert not [text for text in texts if text.startswith(("INSERT", "DELETE", "COMMIT"))]
+
+
+async def test_a_run_that_is_cancelled_before_its_turn_is_not_begun(store: SqliteStore) -> None:
+    task = asyncio.create_task(store.run(insert_items("cancelled")))
+    await asyncio.sleep(0)
+    task.cancel()
+    await store.run(insert_items("after"))
+    assert task.cancelled()
+    assert await store.read(all_ids) == ["after"]
 
 
 async def test_rows_that_several_functions_read_are_fetched_once(store: SqliteStore) -> None:

@@ -92,7 +92,7 @@ class Session:
             texts = self._database.texts[change.table.name]
             self._execute_many(texts.delete, change.deletes)
             self._execute_many(texts.insert, list(map(msgspec.structs.astuple, change.inserts)))
-            updated = self._execute_many(texts.update, list(map(msgspec.structs.astuple, change.updates)))
+            updated = self._execute_many(texts.update, list(map(texts.update_values, change.updates)))
             if updated != len(change.updates):
                 raise Conflict(f"table {change.table.name}: a row to update is gone")
 

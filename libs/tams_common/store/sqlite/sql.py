@@ -1,6 +1,7 @@
 """The SQL of one table: every text is built from the declaration, every value is bound."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Final, Generic
 
 from tams_common.store.column import Column
@@ -44,16 +45,15 @@ class TableSql(Generic[R]):
         self._table = quoted(table.name)
         self._selects: dict[tuple[str, ...], str] = {}
         self._orders: dict[tuple[tuple[str, ...], bool], str] = {}
-        places = {name: f"?{at}" for at, name in enumerate(layout.names, 1)}
-        key = " AND ".join(f"{quoted(name)} = {places[name]}" for name in table.key)
+        key = " AND ".join(f"{quoted(name)} = ?" for name in table.key)
         rest = [name for name in layout.names if name not in table.key] or list(table.key)
-        assignments = ", ".join(f"{quoted(name)} = {places[name]}" for name in rest)
-        marks = ", ".join(places.values())
+        assignments = ", ".join(f"{quoted(name)} = ?" for name in rest)
+        marks = ", ".join("?" * len(layout.names))
         self.insert = f"INSERT INTO {self._table} ({quoted_list(layout.names)}) VALUES ({marks})"
         self.update = f"UPDATE {self._table} SET {assignments} WHERE {key}"
-        of_key = " AND ".join(f"{quoted(name)} = ?" for name in table.key)
-        self.delete = f"DELETE FROM {self._table} WHERE {of_key}"
-        self.get = f"{self.select(layout.names)} WHERE {of_key}"
+        self.update_values: Callable[[R], tuple[Scalar, ...]] = attrgetter(*rest, *table.key)
+        self.delete = f"DELETE FROM {self._table} WHERE {key}"
+        self.get = f"{self.select(layout.names)} WHERE {key}"
 
     def create(self) -> list[str]:
         """The table and the indexes that its key and order need."""
