@@ -175,7 +175,7 @@ class _Handler(logging.Handler):
             self.handleError(record)
 
 
-def _add_request_id(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _add_request_id(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     request_id = REQUEST_ID.get()
     if request_id:
         event["request_id"] = request_id

@@ -55,7 +55,7 @@ class World:
         self.registry = CollectorRegistry()
         self.clock = ManualClock()
         tools = Tools(
-            verifier=StaticTokens([static_token(name, name, scopes) for name, scopes in TOKENS.items()]),
+            verifier=StaticTokens([static_token(name, name, scopes=scopes) for name, scopes in TOKENS.items()]),
             base_urls=BaseUrls(public_url, parse_networks(proxies)),
             access_log=AccessLog(self.lines.append, pretty=False, clock=self.clock),
             metrics=RequestMetrics(self.registry),
@@ -63,7 +63,7 @@ class World:
             new_id=lambda: "00000000-0000-4000-8000-0123456789ab",
         )
         everyone = {name: MemoryTransport(app) for name in ("catalog", "segments", "webhooks", "analytics")}
-        self.gateway = Gateway(ROUTES, peers or everyone, tools)
+        self.gateway = Gateway(ROUTES, peers or everyone, tools=tools)
 
     def client(self, token: str | None = "all") -> Client:
         """A client in the same process."""

@@ -50,7 +50,7 @@ async def test_streams_are_logged_with_their_announced_size() -> None:
     log: list[str] = []
     request = Request("GET", "/media/k\udcff")
     access = AccessLog(log.append, pretty=False, clock=ManualClock())
-    access.note(request, Response(200, iter_nothing(), {"content-length": "7"}), 0.001)
+    access.note(request, Response(200, iter_nothing(), {"content-length": "7"}), seconds=0.001)
     assert "/media/k" in log[0]
 
 
@@ -59,8 +59,8 @@ async def test_pretty_lines() -> None:
     request = Request("GET", "/flows", query="limit=1")
     request.context = Context("r-1")
     access = AccessLog(log.append, pretty=True, clock=ManualClock(1_700_000_000_123_000_000))
-    access.note(request, Response(200, b"x"), 0.0012)
-    access.note(Request("DELETE", "/flows/x"), None, 0.5)
+    access.note(request, Response(200, b"x"), seconds=0.0012)
+    access.note(Request("DELETE", "/flows/x"), None, seconds=0.5)
     assert log == [
         "2023-11-14T22:13:20.123Z 200 GET    /flows?limit=1 1.2 ms",
         "2023-11-14T22:13:20.123Z 499 DELETE /flows/x 500.0 ms",

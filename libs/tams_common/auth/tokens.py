@@ -89,7 +89,7 @@ class StaticTokens:
         return principal
 
 
-def static_token(token: str, subject: str, scopes: frozenset[str]) -> Token:
+def static_token(token: str, subject: str, *, scopes: frozenset[str]) -> Token:
     """A token as text or `sha256:HEX`; raises `StartRefused` when the subject or the scopes cannot be."""
     hashed = _HASHED.fullmatch(token)
     unknown = scopes - SCOPES
@@ -116,7 +116,7 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
         if len(words[0]) < MIN_LENGTH:
             raise StartRefused(f"line {number} of the tokens file {path}: a token has {MIN_LENGTH} characters or more")
         try:
-            tokens.append(static_token(words[0], words[1], frozenset(words[2:])))
+            tokens.append(static_token(words[0], words[1], scopes=frozenset(words[2:])))
         except StartRefused as error:
             raise StartRefused(f"line {number} of the tokens file {path}: {error.detail}") from None
     return tuple(tokens)

@@ -66,7 +66,7 @@ def json_response(value: object, status: int = 200, *, headers: dict[str, str] |
 
 def no_content(headers: dict[str, str] | None = None) -> Response:
     """204, which has no body (GEN-11)."""
-    return Response(204, b"", headers)
+    return Response(204, b"", {} if headers is None else headers)
 
 
 @cache

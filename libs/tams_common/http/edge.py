@@ -70,7 +70,7 @@ class Edge:
         self._server = self._web = None
 
     async def _handle(self, incoming: BaseRequest) -> web.StreamResponse:
-        request, response = await self._answer(incoming)
+        response = await self._answer(incoming)
         headers = response.headers
         headers["server"] = SERVER
         if isinstance(response.body, bytes):
@@ -78,9 +78,9 @@ class Edge:
             if not incoming.content.is_eof():
                 answer.force_close()
             return answer
-        return await _stream(incoming, request, response)
+        return await _stream(incoming, response)
 
-    async def _answer(self, incoming: BaseRequest) -> tuple[Request, Response]:
+    async def _answer(self, incoming: BaseRequest) -> Response:
         target = incoming.raw_path
         if not target.startswith("/"):
             target = _relative(target)
@@ -92,9 +92,9 @@ class Edge:
             try:
                 request.context = read_context(headers)
             except TamsError as error:
-                return request, problem_response(error, request)
+                return problem_response(error, request)
             REQUEST_ID.set(request.context.request_id)
-        return request, await self._app(request)
+        return await self._app(request)
 
 
 class _Connection(RequestHandler):
@@ -103,11 +103,11 @@ class _Connection(RequestHandler):
     __slots__ = ()
 
     def handle_error(
-        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+        self, request: BaseRequest, status: int = 500, _exc: BaseException | None = None, _message: str | None = None
     ) -> web.StreamResponse:
         if status != 400:
-            return super().handle_error(request, status, exc, message)
-        what = str(message or exc or "").partition("\n")[0].rstrip(":")
+            return super().handle_error(request, status, _exc, _message)
+        what = str(_message or _exc or "").partition("\n")[0].rstrip(":")
         problem = problem_response(InvalidInput(f"this is not valid HTTP: {what}"), Request("", "/"))
         assert isinstance(problem.body, bytes)  # noqa: S101 — problems are never streamed
         answer = web.Response(status=problem.status, body=problem.body, headers={**problem.headers, "server": SERVER})
@@ -168,7 +168,7 @@ def _relative(target: str) -> str:
     return f"{url.path or '/'}?{url.query}" if url.scheme else f"/{target}"
 
 
-async def _stream(incoming: BaseRequest, request: Request, response: Response) -> web.StreamResponse:
+async def _stream(incoming: BaseRequest, response: Response) -> web.StreamResponse:
     """Sends a body as it is produced; when that fails, the connection is cut so that nobody takes it for complete."""
     body = response.body
     assert not isinstance(body, bytes)  # noqa: S101 — `_handle` sends those
@@ -188,7 +188,9 @@ async def _stream(incoming: BaseRequest, request: Request, response: Response) -
     except (ConnectionError, TimeoutError) as error:
         raise ConnectionResetError("the client is gone") from error
     except Exception as error:
-        _log.error("response broken off", method=request.method, path=request.path, exc_info=error)
+        _log.error(
+            "response broken off", method=incoming.method, path=incoming.raw_path.partition("?")[0], exc_info=error
+        )
         raise ConnectionResetError("the response was broken off") from error
     finally:
         await close_body(body)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tams_common.http.app import ServiceApp
@@ -35,18 +36,15 @@ def health_routes(
     return (Route("GET", "/healthz", healthz), Route("GET", "/readyz", readyz), Route("GET", "/metrics", metrics))
 
 
-class WithHealth:
+class WithHealth(msgspec.Struct, frozen=True):
     """Puts the health routes in front of `app`, which then neither authenticates nor logs them."""
 
-    def __init__(
-        self,
-        app: App,
-        checks: Sequence[Callable[[], Awaitable[None]]],
-        registry: CollectorRegistry | None = None,
-    ) -> None:
-        self._app = app
-        self._health = ServiceApp(health_routes(checks, registry))
+    app: App
+    checks: Sequence[Callable[[], Awaitable[None]]]
+    registry: CollectorRegistry | None = None
 
     async def __call__(self, request: Request) -> Response:
         """Answers health itself and leaves the rest to the app."""
-        return await (self._health if request.path in HEALTH_PATHS else self._app)(request)
+        if request.path in HEALTH_PATHS:
+            return await ServiceApp(health_routes(self.checks, self.registry))(request)
+        return await self.app(request)

@@ -76,16 +76,13 @@ def too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body is larger than the {limit} bytes that this path accepts")
 
 
-class Response:
+class Response(msgspec.Struct):
     """One HTTP response; header names are in lower case. A body that is an iterator is streamed, and its handler sets
     `content-length` where it is known."""
 
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, body: Body = b"", headers: dict[str, str] | None = None) -> None:
-        self.status = status
-        self.body = body
-        self.headers = headers if headers is not None else {}
+    status: int
+    body: Body = b""
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 @runtime_checkable

@@ -48,7 +48,7 @@ class Params:
         """The value as it is."""
         value = self._values.get(name)
         if value is not None and self._repeated and sum(pair[0] == name for pair in self.pairs) > 1:
-            raise _expected(name, "only one value", "several")
+            raise _expected(name, "only one value", found="several")
         return value
 
     def present(self, name: str) -> bool:
@@ -65,7 +65,7 @@ class Params:
         if value is None:
             return default
         if value not in ("true", "false"):
-            raise _expected(name, "true or false", value)
+            raise _expected(name, "true or false", found=value)
         return value == "true"
 
     def integer(self, name: str) -> int | None:
@@ -74,7 +74,7 @@ class Params:
         if value is None:
             return None
         if not _INTEGER.fullmatch(value):
-            raise _expected(name, "a whole number", value)
+            raise _expected(name, "a whole number", found=value)
         return int(value)
 
     def timerange(self, name: str) -> TimeRange | None:
@@ -91,14 +91,14 @@ class Params:
         """One of the `allowed` words."""
         value = self.text(name)
         if value is not None and value not in allowed:
-            raise _expected(name, f"one of {', '.join(allowed)}", value)
+            raise _expected(name, f"one of {', '.join(allowed)}", found=value)
         return value
 
     def uuid(self, name: str) -> str | None:
         """A UUID as the API writes them (GEN-4)."""
         value = self.text(name)
         if value is not None and not is_uuid(value):
-            raise _expected(name, "a UUID in lower case", value)
+            raise _expected(name, "a UUID in lower case", found=value)
         return value
 
     def uuid_list(self, name: str) -> tuple[str, ...] | None:
@@ -108,7 +108,7 @@ class Params:
             return None
         ids = tuple(value.split(",")) if value else ()
         if not all(map(is_uuid, ids)):
-            raise _expected(name, "UUIDs in lower case with commas between them", value)
+            raise _expected(name, "UUIDs in lower case with commas between them", found=value)
         return ids
 
     def labels(self, name: str) -> tuple[str, ...] | None:
@@ -117,13 +117,13 @@ class Params:
         if value is None:
             return None
         if not _LABELS.fullmatch(value):
-            raise _expected(name, "labels with single commas between them", value)
+            raise _expected(name, "labels with single commas between them", found=value)
         return tuple(value.split(",")) if value else ()
 
 
 _EMPTY: Final = Params(())
 
 
-def _expected(name: str, expected: str, found: str) -> InvalidInput:
+def _expected(name: str, expected: str, *, found: str) -> InvalidInput:
     excerpt = found if len(found) <= 64 else f"{found[:64]}…"
     return InvalidInput(f"query parameter {name}: expected {expected}, found {excerpt!r}", field=name)

@@ -53,7 +53,7 @@ class Router(Generic[T]):
     def match(self, method: str, path: str) -> tuple[T, Mapping[str, str]]:
         """The target and decoded parameters; raises `NotFound`, `MethodNotAllowed` or `InvalidInput` (bad encoding)."""
         parts = path.split("/")[1:]
-        found = _straight(self._root, parts) or _descend(self._root, parts, 0)
+        found = _straight(self._root, parts) or _descend(self._root, parts)
         if found is None:
             raise NotFound(f"there is no resource at {path}")
         node, values = found
@@ -84,18 +84,18 @@ def _straight(node: _Node[T], parts: list[str]) -> tuple[_Node[T], tuple[str, ..
     return (node, values) if node.methods else None
 
 
-def _descend(node: _Node[T], parts: list[str], depth: int) -> tuple[_Node[T], tuple[str, ...]] | None:
-    if depth == len(parts):
+def _descend(node: _Node[T], parts: list[str]) -> tuple[_Node[T], tuple[str, ...]] | None:
+    if not parts:
         return (node, ()) if node.methods else None
-    part = parts[depth]
+    part, rest = parts[0], parts[1:]
     literal = node.literal.get(part)
     if literal is not None:
-        found = _descend(literal, parts, depth + 1)
+        found = _descend(literal, rest)
         if found is not None:
             return found
     if node.param is None or not part:
         return None
-    found = _descend(node.param, parts, depth + 1)
+    found = _descend(node.param, rest)
     return None if found is None else (found[0], (part, *found[1]))
 
 

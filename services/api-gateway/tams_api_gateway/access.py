@@ -43,7 +43,7 @@ class AccessLog:
         self._second = -1
         self._stamp = ""
 
-    def note(self, request: Request, response: Response | None, seconds: float) -> None:
+    def note(self, request: Request, response: Response | None, *, seconds: float) -> None:
         """Logs an answered request, or with None an abandoned one."""
         ms = round(seconds * 1000, 3)
         status, size = (ABANDONED, None) if response is None else (response.status, _size(response))

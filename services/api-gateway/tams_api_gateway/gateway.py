@@ -44,7 +44,7 @@ class Tools(msgspec.Struct, frozen=True):
 class Gateway:
     """Answers every public request, by one of `services` or with a problem of its own."""
 
-    def __init__(self, routes: Iterable[Public], services: Mapping[str, Transport], tools: Tools) -> None:
+    def __init__(self, routes: Iterable[Public], services: Mapping[str, Transport], *, tools: Tools) -> None:
         self._router = Router((route.method, route.path, route) for route in routes)
         self._services = services
         self._tools = tools
@@ -67,7 +67,7 @@ class Gateway:
             template = route.path
             response = await self._forward(request, route)
         except asyncio.CancelledError:
-            tools.access_log.note(request, None, perf_counter() - started)
+            tools.access_log.note(request, None, seconds=perf_counter() - started)
             raise
         except Exception as error:  # noqa: BLE001 — the table of problems logs what is unexpected
             response = await self._refuse(request, error)
@@ -75,7 +75,7 @@ class Gateway:
         allow_everywhere(response.headers)
         seconds = perf_counter() - started
         tools.metrics.observe(template, request.method, status=response.status, seconds=seconds)
-        tools.access_log.note(request, response, seconds)
+        tools.access_log.note(request, response, seconds=seconds)
         return response
 
     async def _forward(self, request: Request, route: Public) -> Response:

@@ -25,13 +25,13 @@ def build(config: ApiGatewayConfig, parts: Parts) -> Built:
         clock=parts.clock,
         new_id=parts.new_id,
     )
-    return Built(app=Gateway(ROUTES, parts.peers, tools))
+    return Built(app=Gateway(ROUTES, parts.peers, tools=tools))
 
 
 def _verifier(config: ApiGatewayConfig) -> StaticTokens:
     tokens = list(read_tokens(Path(config.tokens_file))) if config.tokens_file else []
     if config.token:
-        tokens.append(static_token(config.token, "developer", SCOPES))
+        tokens.append(static_token(config.token, "developer", scopes=SCOPES))
     if not tokens:
         raise StartRefused(
             "nobody could use the gateway: set TAMS_API_GATEWAY_TOKENS_FILE to a file with tokens, "

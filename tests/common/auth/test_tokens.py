@@ -16,8 +16,8 @@ def tokens() -> StaticTokens:
     digest = hashlib.sha256(HASHED.encode()).hexdigest()
     return StaticTokens(
         [
-            static_token(DEV, "developer", SCOPES),
-            static_token(f"sha256:{digest}", "playout", frozenset({READ})),
+            static_token(DEV, "developer", scopes=SCOPES),
+            static_token(f"sha256:{digest}", "playout", scopes=frozenset({READ})),
         ]
     )
 
