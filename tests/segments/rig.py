@@ -14,7 +14,7 @@ from tams_common.bus.sqlite import SqliteBus
 from tams_common.clock import ManualClock
 from tams_common.config import Common
 from tams_common.errors import NotFound
-from tams_common.events import TOPICS, Envelope
+from tams_common.events import TOPICS
 from tams_common.http.app import ServiceApp
 from tams_common.http.codec import json_response
 from tams_common.http.message import Request, Response
@@ -25,7 +25,7 @@ from tams_common.model.facts import FlowFacts
 from tams_common.objects.local import LocalObjects
 from tams_common.outbox import OUTBOX, OutboxRow
 from tams_common.runtime.service import Built, Parts
-from tams_common.store import Query, Store
+from tams_common.store import Query
 from tams_common.store.sqlite import SqliteStore
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
@@ -73,8 +73,8 @@ class Catalog:
 class Rig:
     """What a test holds in its hands."""
 
-    def __init__(self, store: Store, objects: LocalObjects, catalog: Catalog, parts: Parts) -> None:
-        self.store = store
+    def __init__(self, objects: LocalObjects, catalog: Catalog, *, parts: Parts) -> None:
+        self.store = parts.store
         self.objects = objects
         self.catalog = catalog
         self.parts = parts
@@ -105,19 +105,13 @@ class Rig:
         answer = await self.client.get(f"/flows/{flow_id}/segments?limit=1000&accept_get_urls=&{query}")
         return [item["timerange"] for item in answer.json()]
 
-    async def events(self) -> list[Envelope]:
+    async def events(self) -> list[OutboxRow]:
         """What is staged, oldest first."""
-        rows: list[OutboxRow] = (await self.store.read(lambda tx: tx.scan(OUTBOX, Query()))).rows
-        return [
-            Envelope(id=row.id, topic=row.topic, key=row.key, at=row.at, type=row.type, value=row.value)  # type: ignore[arg-type]
-            for row in rows
-        ]
+        return (await self.store.read(lambda tx: tx.scan(OUTBOX, Query()))).rows
 
     async def told(self, kind: str) -> list[Any]:
         """The `event` members of the staged events of a kind."""
-        return [
-            msgspec.json.decode(envelope.value)["event"] for envelope in await self.events() if envelope.type == kind
-        ]
+        return [msgspec.json.decode(row.value)["event"] for row in await self.events() if row.type == kind]
 
 
 def segment(object_id: str, timerange: str, **more: object) -> dict[str, object]:
@@ -163,7 +157,7 @@ async def running(
             new_id=new_id,
             registry=CollectorRegistry(),
         )
-        yield Rig(store, objects, catalog, parts)
+        yield Rig(objects, catalog, parts=parts)
 
 
 def names_of(items: Sequence[Any]) -> list[str]:

@@ -12,7 +12,7 @@ A, B, C, INIT = object_id(1), object_id(2), object_id(3), object_id(9)
 URL = {"url": 'https://elsewhere.example/a b?x=1&y="2"', "label": "elsewhere"}
 
 
-async def refused(rig: Rig, path: str, item: dict[str, object]) -> str:
+async def refused(rig: Rig, item: dict[str, object], *, path: str = SEGMENTS) -> str:
     """The field that a refusal names."""
     answer = await rig.client.post(path, item, expect=400)
     return str(answer.json()["field"]).removeprefix("$.")
@@ -60,7 +60,7 @@ async def test_many_flows_come_in_pages_and_each_once(rig: Rig) -> None:
 async def test_a_fresh_object_belongs_to_the_flow_it_was_allocated_for(rig: Rig) -> None:
     rig.catalog.put(OTHER_FLOW)
     await rig.allocate(A)
-    assert await refused(rig, OTHER, segment(A, "[0:0_1:0)")) == "object_id"
+    assert await refused(rig, segment(A, "[0:0_1:0)"), path=OTHER) == "object_id"
     await rig.client.post(SEGMENTS, segment(A, "[0:0_1:0)"))
     await rig.client.post(OTHER, segment(A, "[0:0_1:0)"))
 
@@ -80,7 +80,7 @@ async def test_reuse_changes_nothing_of_the_object(rig: Rig, more: dict[str, obj
     await rig.allocate(A, INIT)
     await rig.client.post(SEGMENTS, segment(A, "[0:0_10:0)", key_frame_count=2))
     rig.catalog.put(OTHER_FLOW)
-    assert await refused(rig, OTHER, segment(A, "[5:0_6:0)") | more) == field
+    assert await refused(rig, segment(A, "[5:0_6:0)") | more, path=OTHER) == field
     await rig.client.post(OTHER, segment(A, "[5:0_6:0)", object_timerange="[0:0_10:0)", key_frame_count=2))
     (shown,) = (await rig.client.get(f"{OTHER}?accept_get_urls=")).json()
     assert shown == segment(A, "[5:0_6:0)", key_frame_count=2)
@@ -125,12 +125,12 @@ async def test_an_allocated_object_may_have_urls_elsewhere_too(rig: Rig) -> None
 
 @pytest.mark.parametrize("urls", [[URL | {"label": "local"}], [URL, URL | {"url": "u"}]])
 async def test_labels_tell_urls_apart(rig: Rig, urls: list[object]) -> None:
-    assert await refused(rig, SEGMENTS, segment("ext", "[0:0_1:0)", get_urls=urls)) == "get_urls"
+    assert await refused(rig, segment("ext", "[0:0_1:0)", get_urls=urls)) == "get_urls"
 
 
 async def test_urls_fit_into_a_row(rig: Rig) -> None:
     urls = [{"url": "u" * 8192, "label": str(number)} for number in range(9)]
-    assert await refused(rig, SEGMENTS, segment("ext", "[0:0_1:0)", get_urls=urls)) == "get_urls"
+    assert await refused(rig, segment("ext", "[0:0_1:0)", get_urls=urls)) == "get_urls"
 
 
 @pytest.mark.parametrize("name", ["a/b", "../../etc/passwd", "a b%", "ü/instances", "?x=1#y", "a\\b", "\x00"])
@@ -172,11 +172,11 @@ async def test_roles_of_objects_do_not_mix(rig: Rig) -> None:
     rig.catalog.put(FLOW, init_segments=True)
     await rig.allocate(A, B, C, INIT)
     await rig.client.post(SEGMENTS, segment(A, "[0:0_1:0)", init_object_id=INIT))
-    assert await refused(rig, SEGMENTS, segment(B, "[1:0_2:0)")) == "init_object_id"
-    assert await refused(rig, SEGMENTS, segment(B, "[1:0_2:0)", init_object_id=A)) == "init_object_id"
-    assert await refused(rig, SEGMENTS, segment(B, "[1:0_2:0)", init_object_id=B)) == "init_object_id"
-    assert await refused(rig, SEGMENTS, segment(B, "[1:0_2:0)", init_object_id="nowhere")) == "init_object_id"
-    assert await refused(rig, SEGMENTS, segment(INIT, "[1:0_2:0)", init_object_id=C)) == "object_id"
+    assert await refused(rig, segment(B, "[1:0_2:0)")) == "init_object_id"
+    assert await refused(rig, segment(B, "[1:0_2:0)", init_object_id=A)) == "init_object_id"
+    assert await refused(rig, segment(B, "[1:0_2:0)", init_object_id=B)) == "init_object_id"
+    assert await refused(rig, segment(B, "[1:0_2:0)", init_object_id="nowhere")) == "init_object_id"
+    assert await refused(rig, segment(INIT, "[1:0_2:0)", init_object_id=C)) == "object_id"
     await rig.client.post(SEGMENTS, segment(A, "[1:0_2:0)", ts_offset="1:0", init_object_id=INIT))
     rig.catalog.put(OTHER_FLOW, init_segments=False)
-    assert await refused(rig, OTHER, segment(A, "[0:0_1:0)")) == "init_object_id"
+    assert await refused(rig, segment(A, "[0:0_1:0)"), path=OTHER) == "init_object_id"

@@ -15,7 +15,7 @@ SEGMENTS = f"/flows/{FLOW}/segments"
 MIXED = ["[0:0_1:0)", "[1:0_2:0]", "[3:0]", "[4:0_9:0)", "[9:0]", "[9:1_10:0)"]
 
 
-async def pages(rig: Rig, query: str, flow_id: str = FLOW) -> list[list[str]]:
+async def pages(rig: Rig, query: str, *, flow_id: str = FLOW) -> list[list[str]]:
     """Every page's timeranges, from link to link."""
     found: list[list[str]] = []
     path = f"/flows/{flow_id}/segments?accept_get_urls=&{query}"
@@ -195,7 +195,7 @@ async def test_pages_agree_with_one_that_looks_at_every_segment(
     stored = [TimeRange.parse(text) for text in await rig.timeranges(flow_id=flow_id)]
     for query in queries:
         expected = [str(timerange) for timerange in stored if timerange.overlaps(query)]
-        forward = await pages(rig, f"timerange={query}&limit=2", flow_id)
-        backward = await pages(rig, f"timerange={query}&limit=2&reverse_order=true", flow_id)
+        forward = await pages(rig, f"timerange={query}&limit=2", flow_id=flow_id)
+        backward = await pages(rig, f"timerange={query}&limit=2&reverse_order=true", flow_id=flow_id)
         assert [timerange for page in forward for timerange in page] == expected
         assert [timerange for page in backward for timerange in page] == expected[::-1]

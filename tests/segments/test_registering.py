@@ -6,8 +6,6 @@ from hypothesis import strategies as st
 
 from tams_common.http.codec import encode_json
 from tams_common.ids import new_id
-from tams_common.outbox import OUTBOX
-from tams_common.store import Query
 from tams_common.timerange import TimeRange
 from tests.segments.rig import FACTS, FLOW, OTHER_FLOW, SOURCE, Rig, names_of, object_id, seconds, segment
 
@@ -205,7 +203,7 @@ async def test_events_carry_what_filters_ask_for(rig: Rig) -> None:
     rig.catalog.put(FLOW, flow_collected_by=(OTHER_FLOW,), source_collected_by=(SOURCE,))
     await rig.add("[0:0_1:0)")
     await rig.client.delete(SEGMENTS)
-    for row in (await rig.store.read(lambda tx: tx.scan(OUTBOX, Query()))).rows:
+    for row in await rig.events():
         assert (row.topic, row.key, row.flow_id, row.source_id) == ("tams.segments", FLOW, FLOW, SOURCE)
         assert (row.flow_collected_by, row.source_collected_by) == (OTHER_FLOW, SOURCE)
         assert row.incarnation == FACTS.incarnation

@@ -49,7 +49,7 @@ ELSEWHERE = b'[{"url":"https://x.example/1","label":"elsewhere"}]'
     ],
 )
 def test_all_filters_have_to_hold(query: str, expected: str) -> None:
-    writer = UrlWriter(UrlQuery.parse(Params.parse(query)), BACKENDS, "http://tams.test")
+    writer = UrlWriter(UrlQuery.parse(Params.parse(query)), BACKENDS, base_url="http://tams.test")
     found = []
     for number in (FAST, SLOW, BARE):
         media = MediaObject("x", "media", 0, storage_id=number, storage_key="key", instances=ELSEWHERE)
@@ -60,7 +60,7 @@ def test_all_filters_have_to_hold(query: str, expected: str) -> None:
 
 
 def test_verbose_urls_carry_the_tags_of_their_backend() -> None:
-    writer = UrlWriter(UrlQuery(verbose=True), BACKENDS, "http://tams.test")
+    writer = UrlWriter(UrlQuery(verbose=True), BACKENDS, base_url="http://tams.test")
     (url,) = json.loads(writer.urls(MediaObject("x", "media", 0, storage_id=FAST, storage_key="key")))
     assert (url["tags"], url["storage_id"]) == ({"tier": "hot", "site": ["a", "b"]}, FAST)
     assert "id" not in url
@@ -68,7 +68,7 @@ def test_verbose_urls_carry_the_tags_of_their_backend() -> None:
 
 
 def test_an_object_that_is_gone_has_no_urls() -> None:
-    assert UrlWriter(UrlQuery(), BACKENDS, "").urls(None) == b"[]"
+    assert UrlWriter(UrlQuery(), BACKENDS, base_url="").urls(None) == b"[]"
 
 
 @pytest.mark.parametrize(

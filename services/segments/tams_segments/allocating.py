@@ -72,7 +72,7 @@ class Allocator:
             )
             for name in names
         ]
-        await self._store.run(lambda tx: self._insert(tx, rows, now))
+        await self._store.run(lambda tx: self._insert(tx, rows, now=now))
         sign = objects.signer(base_url).put_url
         return Places([Place(row.id, PutUrl(sign(row.storage_key or "", kind), kind)) for row in rows])
 
@@ -86,7 +86,7 @@ class Allocator:
             raise InvalidInput(f"there is no storage backend {wanted.storage_id} (STO-6)", field="$.storage_id")
         return found
 
-    def _insert(self, tx: Tx, rows: Sequence[MediaObject], now: int) -> None:
+    def _insert(self, tx: Tx, rows: Sequence[MediaObject], *, now: int) -> None:
         existing = tx.get_many(OBJECTS, ((row.id,) for row in rows))
         if existing:
             named = ", ".join(repr(key[0]) for key in list(existing)[:10])

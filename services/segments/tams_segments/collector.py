@@ -89,7 +89,7 @@ class Collector:
         now = self._clock()
         objects = tx.get_many(OBJECTS, ((row.object_id,) for row in rows)).values()
         unused = [known for known in objects if known.state == "allocated" and known.created + self._lifetime <= now]
-        discard(tx, unused, now + UPLOAD_GRACE)
+        discard(tx, unused, due=now + UPLOAD_GRACE)
         tx.delete(ALLOCATIONS, [(row.due, row.object_id) for row in rows])
 
     def _bury(self, tx: Tx, rows: Sequence[Tombstone]) -> None:

@@ -73,9 +73,9 @@ class Deleter:
 
     async def step(self, job: RangeDeletion, after: int | None) -> Step:
         """One batch of a deletion, beginning behind `after` (ns)."""
-        return await self._store.run(lambda tx: self._remove_range(tx, job, after))
+        return await self._store.run(lambda tx: self._remove_range(tx, job, after=after))
 
-    def _remove_range(self, tx: Tx, job: RangeDeletion, after: int | None) -> Step:
+    def _remove_range(self, tx: Tx, job: RangeDeletion, *, after: int | None) -> Step:
         head = tx.get(HEADS, (job.flow_id,))
         if head is None or head.deleting or head.incarnation != job.facts.incarnation:
             return Step(None, 0)
@@ -85,25 +85,25 @@ class Deleter:
             now = self._clock()
             drafts = [segments_deleted(str(run.timerange()), subject_of(job.flow_id, job.facts)) for run in runs.spans]
             last = stage(tx, drafts, at=later(now, head.event_at), new_id=self._new_id)
-            remove(tx, head, runs.doomed, now=now, event_at=last)
+            remove(tx, head, doomed=runs.doomed, now=now, event_at=last)
         return Step(runs.last if page.more else None, len(runs.doomed))
 
     async def delete_flow(self, flow_id: FlowId, incarnation: Incarnation) -> bool:
         """Fences the flow for ever and removes its segments; whether nothing is left. To be called until it is so."""
         for _ in range(BATCHES_PER_CALL):
-            if await self._store.run(lambda tx: self._remove_flow(tx, flow_id, incarnation)):
+            if await self._store.run(lambda tx: self._remove_flow(tx, flow_id, incarnation=incarnation)):
                 return True
         return False
 
-    def _remove_flow(self, tx: Tx, flow_id: FlowId, incarnation: Incarnation) -> bool:
+    def _remove_flow(self, tx: Tx, flow_id: FlowId, *, incarnation: Incarnation) -> bool:
         stored = tx.get(HEADS, (flow_id,))
-        head = fenced(stored, flow_id, incarnation)
+        head = fenced(stored, flow_id, incarnation=incarnation)
         if head is None:
             return True
         rows: list[Any] = tx.select(SEGMENTS, _COLUMNS, Query((eq("flow_id", flow_id),), limit=BATCH)).rows
         now = self._clock()
         if rows:
-            head = remove(tx, head, [_doomed(row) for row in rows], now=now, event_at=head.event_at)
+            head = remove(tx, head, doomed=[_doomed(row) for row in rows], now=now, event_at=head.event_at)
         elif stored is None:
             tx.insert(HEADS, [head])
         elif stored != head:

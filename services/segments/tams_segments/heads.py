@@ -8,7 +8,7 @@ from tams_segments.tables import Head
 from tams_segments.timeline import Span
 
 
-def admit(head: Head | None, flow_id: FlowId, incarnation: Incarnation) -> Head:
+def admit(head: Head | None, flow_id: FlowId, *, incarnation: Incarnation) -> Head:
     """The head that a writer for `incarnation` builds on: the one there is, or an empty one.
 
     Raises `NotFound` for a writer that comes too late: its flow is being deleted, or was deleted and created anew.
@@ -44,7 +44,7 @@ def advanced(head: Head, *, count: int, covers: Span | None, event_at: int) -> H
     )
 
 
-def fenced(head: Head | None, flow_id: FlowId, incarnation: Incarnation) -> Head | None:
+def fenced(head: Head | None, flow_id: FlowId, *, incarnation: Incarnation) -> Head | None:
     """The head once `incarnation` is to be deleted; None when a call that comes too late finds a younger flow there."""
     if head is None:
         return Head(flow_id, incarnation, version=1, deleting=True)

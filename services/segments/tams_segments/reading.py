@@ -55,7 +55,7 @@ def read_page(tx: Reader, query: SegmentQuery) -> SegmentPage:
         return NOTHING
     after = None if query.after is None else (query.flow_id, query.after.start)
     asked = Query(
-        where=(*_conditions(tx, query, extent(head)), eq("flow_id", query.flow_id)),
+        where=(*_conditions(tx, query, whole=extent(head)), eq("flow_id", query.flow_id)),
         after=after,
         limit=query.limit,
         reverse=query.reverse,
@@ -74,7 +74,7 @@ def read_page(tx: Reader, query: SegmentQuery) -> SegmentPage:
     )
 
 
-def span_of_overlapping(tx: Reader, flow_id: FlowId, timerange: TimeRange) -> TimeRange:
+def span_of_overlapping(tx: Reader, flow_id: FlowId, *, timerange: TimeRange) -> TimeRange:
     """From the first to the last segment that shares time with `timerange`; `()` for none (T-42)."""
     head = tx.get(HEADS, (flow_id,))
     whole = extent(head)
@@ -96,7 +96,7 @@ def objects_of(tx: Reader, object_ids: Iterable[str]) -> dict[str, MediaObject]:
     return found
 
 
-def _conditions(tx: Reader, query: SegmentQuery, whole: Span | None) -> list[Condition]:
+def _conditions(tx: Reader, query: SegmentQuery, *, whole: Span | None) -> list[Condition]:
     """Exactly the segments that overlap the timerange: all start within it, but for one that may reach into it."""
     wanted, where = query.timerange, list[Condition]()
     if query.object_id is not None:
@@ -106,7 +106,7 @@ def _conditions(tx: Reader, query: SegmentQuery, whole: Span | None) -> list[Con
     start = wanted.start
     if start is None or whole is None or start < whole.start or (query.after is not None and not query.reverse):
         return where
-    reaching = floor(tx, query.flow_id, start, object_id=query.object_id)
+    reaching = floor(tx, query.flow_id, at=start, object_id=query.object_id)
     if reaching is not None and reaching.timerange().overlaps(wanted):
         where.append(ge("start_ns", reaching.start))
     else:

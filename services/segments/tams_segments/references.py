@@ -21,20 +21,20 @@ class FlowPage(msgspec.Struct, frozen=True):
 
 def flows_of(tx: Reader, known: MediaObject, *, after: str | None, limit: int) -> FlowPage:
     """At most `limit` of the flows that refer to `known`, each once, those after `after` in order of their ids."""
-    flows = _init_users(tx, known.id, after, limit=limit + 1) if known.state == "init" else []
+    flows = _init_users(tx, known.id, after=after, limit=limit + 1) if known.state == "init" else []
     if known.state == "media":
-        flows = _media_users(tx, known.id, after, limit=limit + 1)
+        flows = _media_users(tx, known.id, after=after, limit=limit + 1)
     return FlowPage(flows[:limit], flows[limit - 1] if len(flows) > limit else None)
 
 
-def _init_users(tx: Reader, name: str, after: str | None, *, limit: int) -> list[str]:
+def _init_users(tx: Reader, name: str, *, after: str | None, limit: int) -> list[str]:
     position = None if after is None else (name, after)
     query = Query((eq("init_object_id", name),), after=position, limit=limit)
     rows: list[Any] = tx.select(INIT_USES, ("flow_id",), query).rows
     return [row[0] for row in rows]
 
 
-def _media_users(tx: Reader, name: str, after: str | None, *, limit: int) -> list[str]:
+def _media_users(tx: Reader, name: str, *, after: str | None, limit: int) -> list[str]:
     """Leaps from flow to flow: a flow may use an object any number of times."""
     flows: list[str] = []
     while len(flows) < limit:

@@ -28,7 +28,7 @@ class Rules(msgspec.Struct, frozen=True):
 class Ledger:
     """The media objects that one request names: read at once, changed by each accepted item, written back together."""
 
-    def __init__(self, found: Iterable[MediaObject], rules: Rules, now: int) -> None:
+    def __init__(self, found: Iterable[MediaObject], rules: Rules, *, now: int) -> None:
         self._objects = {known.id: known for known in found}
         self._stored = frozenset(self._objects)
         self._changed: dict[str, None] = {}
@@ -93,8 +93,8 @@ class Ledger:
 
     def _reuse(self, known: MediaObject, item: SegmentPost) -> MediaObject:
         """The object with one more reference; a request may repeat its properties, not change them (SGP-19, SGP-30)."""
-        _check_same(known.key_frame_count, item.key_frame_count, "key_frame_count")
-        _check_same(known.init_object_id, item.init_object_id, "init_object_id")
+        _check_same(known.key_frame_count, item.key_frame_count, field="key_frame_count")
+        _check_same(known.init_object_id, item.init_object_id, field="init_object_id")
         timerange = TimeRange.parse(known.timerange or "()")
         if item.object_timerange is not UNSET and item.object_timerange != timerange:
             raise _changes("object_timerange", timerange)
@@ -113,7 +113,7 @@ class Ledger:
             return None
         known = self._objects.get(item.init_object_id)
         if known is None:
-            raise _unknown(item.init_object_id, "init_object_id")
+            raise _unknown(item.init_object_id, field="init_object_id")
         if known.id == item.object_id:
             raise InvalidInput("an object cannot be its own init object", field="init_object_id")
         if known.state == "init":
@@ -188,7 +188,7 @@ def _check_within(part: TimeRange, whole: TimeRange) -> None:
         )
 
 
-def _check_same(stored: int | str | None, given: object, field: str) -> None:
+def _check_same(stored: int | str | None, given: object, *, field: str) -> None:
     if given is not UNSET and given != stored:
         raise _changes(field, stored)
 

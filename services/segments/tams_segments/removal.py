@@ -20,11 +20,11 @@ class Doomed(msgspec.Struct, frozen=True):
     object_id: str
 
 
-def remove(tx: Tx, head: Head, doomed: Sequence[Doomed], *, now: int, event_at: int) -> Head:
+def remove(tx: Tx, head: Head, *, doomed: Sequence[Doomed], now: int, event_at: int) -> Head:
     """Removes segments of the head's flow and all that only they held on to; returns the head as it is written."""
     flow_id = FlowId(head.flow_id)
     tx.delete(SEGMENTS, [(flow_id, segment.span.start) for segment in doomed])
-    _release(tx, flow_id, Counter(segment.object_id for segment in doomed), now)
+    _release(tx, flow_id, lost=Counter(segment.object_id for segment in doomed), now=now)
     whole = extent(head)
     if whole and any(segment.span.start == whole.start or segment.span.end == whole.end for segment in doomed):
         whole = edges(tx, flow_id)
@@ -33,7 +33,7 @@ def remove(tx: Tx, head: Head, doomed: Sequence[Doomed], *, now: int, event_at: 
     return changed
 
 
-def discard(tx: Tx, objects: Iterable[MediaObject], due: int) -> None:
+def discard(tx: Tx, objects: Iterable[MediaObject], *, due: int) -> None:
     """Removes objects, and has the collector remove their bytes at `due` (ns)."""
     gone = list(objects)
     tx.delete(OBJECTS, [(known.id,) for known in gone])
@@ -43,26 +43,26 @@ def discard(tx: Tx, objects: Iterable[MediaObject], due: int) -> None:
     )
 
 
-def _release(tx: Tx, flow_id: FlowId, lost: Counter[str], now: int) -> None:
+def _release(tx: Tx, flow_id: FlowId, *, lost: Counter[str], now: int) -> None:
     """Takes references off objects: `lost` counts the flow's segments by the media object that they no longer use."""
     media = list(tx.get_many(OBJECTS, ((name,) for name in lost)).values())
     kept, gone = _less(media, lost)
-    discard(tx, gone, now)
+    discard(tx, gone, due=now)
     lost_init = Counter(known.init_object_id for known in gone if known.init_object_id is not None)
     if lost_init:
         init = list(tx.get_many(OBJECTS, ((name,) for name in lost_init)).values())
         kept_init, gone_init = _less(init, lost_init)
-        discard(tx, gone_init, now)
+        discard(tx, gone_init, due=now)
         kept += kept_init
     tx.update(OBJECTS, kept)
     uses: Counter[str] = Counter()
     for known in media:
         if known.init_object_id is not None:
             uses[known.init_object_id] += lost[known.id]
-    _release_uses(tx, flow_id, uses)
+    _release_uses(tx, flow_id, lost=uses)
 
 
-def _release_uses(tx: Tx, flow_id: FlowId, lost: Counter[str]) -> None:
+def _release_uses(tx: Tx, flow_id: FlowId, *, lost: Counter[str]) -> None:
     if not lost:
         return
     stored = tx.get_many(INIT_USES, ((name, flow_id) for name in lost)).values()

@@ -57,7 +57,7 @@ def with_object_timerange(body: bytes, media: MediaObject) -> bytes:
     return b'{"object_timerange":"%b",%b' % ((media.timerange or "()").encode(), body[1:])
 
 
-def with_urls(body: bytes, urls: bytes, init_urls: bytes | None) -> bytes:
+def with_urls(body: bytes, urls: bytes, *, init_urls: bytes | None = None) -> bytes:
     """The body of a segment or object and its `get_urls`; `init_urls` go into the init object that ends the body."""
     if init_urls is None:
         return b'%b,"get_urls":%b}' % (body[:-1], urls)

@@ -14,7 +14,7 @@ _SPAN: Final = ("start_ns", "end_ns", "end_inclusive")
 _STEP: Final = 64
 
 
-def neighbours(tx: Reader, head: Head, spans: Sequence[Span]) -> list[Span]:
+def neighbours(tx: Reader, head: Head, *, spans: Sequence[Span]) -> list[Span]:
     """The stored spans that `spans` could overlap, and a few around them.
 
     A batch that continues the flow costs no query, one that fills a gap two. One that is scattered over a dense flow
@@ -26,19 +26,21 @@ def neighbours(tx: Reader, head: Head, spans: Sequence[Span]) -> list[Span]:
     limit = 2 * len(inside) + 16
     at = 0
     while at < len(inside):
-        before = floor(tx, head.flow_id, inside[at].start)
+        before = floor(tx, head.flow_id, at=inside[at].start)
         if before is not None:
             found[before.start] = before
-        after = _between(tx, head.flow_id, inside[at].start, last=max(span.end for span in inside[at:]), limit=limit)
+        after = _between(
+            tx, head.flow_id, start=inside[at].start, last=max(span.end for span in inside[at:]), limit=limit
+        )
         found.update((span.start, span) for span in after)
         if len(after) < limit:
             break
-        at = _next(inside, at, after[-1].start)
+        at = _next(inside, at, reached=after[-1].start)
         limit = _STEP
     return list(found.values())
 
 
-def floor(tx: Reader, flow_id: str, at: int, *, object_id: str | None = None) -> Span | None:
+def floor(tx: Reader, flow_id: str, *, at: int, object_id: str | None = None) -> Span | None:
     """The last stored span that starts at `at` (ns) or before: the only one that can reach over that moment."""
     where: tuple[Condition, ...] = (eq("flow_id", flow_id), le("start_ns", at))
     if object_id is not None:
@@ -58,12 +60,12 @@ def edges(tx: Reader, flow_id: FlowId) -> Span | None:
     return Span(_span(first[0]).start, end.end, end.includes_end)
 
 
-def _between(tx: Reader, flow_id: str, start: int, *, last: int, limit: int) -> list[Span]:
+def _between(tx: Reader, flow_id: str, *, start: int, last: int, limit: int) -> list[Span]:
     where = (eq("flow_id", flow_id), gt("start_ns", start), le("start_ns", last))
     return [_span(row) for row in tx.select(SEGMENTS, _SPAN, Query(where, limit=limit)).rows]
 
 
-def _next(spans: Sequence[Span], at: int, reached: int) -> int:
+def _next(spans: Sequence[Span], at: int, *, reached: int) -> int:
     """The first span after `at` around which not everything has been seen yet, when starts have been up to `reached`.
 
     The span at `at` itself is done: either all of it has been seen, or more than one stored span that starts within it.

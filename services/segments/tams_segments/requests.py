@@ -109,11 +109,11 @@ def _read_items(raws: list[msgspec.Raw]) -> Posted:
         try:
             posted.items.append((index, decode_json(data, SegmentPost)))
         except InvalidInput as error:
-            posted.malformed.append(_malformed(data, index, error))
+            posted.malformed.append(_malformed(data, index, error=error))
     return posted
 
 
-def _malformed(data: bytes, index: int, error: InvalidInput) -> Malformed:
+def _malformed(data: bytes, index: int, *, error: InvalidInput) -> Malformed:
     try:
         named = decode_json(data, SegmentName)
     except InvalidInput as refusal:

@@ -37,10 +37,10 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
     handlers = Handlers(
         list_backends=ListBackends(backends, common),
         allocate_storage=AllocateStorage(flows, allocator, config=config, common=common),
-        list_segments=ListSegments(store, backends, common),
+        list_segments=ListSegments(store, backends, common=common),
         register_segments=RegisterSegments(flows, registrar, clock=clock, committed=relay.prompt),
         delete_segments=DeleteSegments(flows, deleter, committed=removed),
-        get_object=GetObject(store, backends, common),
+        get_object=GetObject(store, backends, common=common),
         get_media=media.get,
         put_media=media.put,
         delete_flow=DeleteFlow(deleter, committed=removed),

@@ -73,7 +73,7 @@ class UrlWriter:
     `base_url` is the address under which the client reaches the store.
     """
 
-    def __init__(self, query: UrlQuery, backends: Sequence[Objects], base_url: str) -> None:
+    def __init__(self, query: UrlQuery, backends: Sequence[Objects], *, base_url: str) -> None:
         self._query = query
         self._controlled: dict[str, tuple[Callable[[str], str], bytes]] = {
             objects.backend.id: (objects.signer(base_url).get_url, _ending(objects.backend, query.verbose))

@@ -60,12 +60,12 @@ class Registrar:
     def _register(self, tx: Tx, order: Order) -> list[Failure]:
         now = self._clock()
         stored = tx.get(HEADS, (order.flow_id,))
-        head = admit(stored, order.flow_id, order.facts.incarnation)
+        head = admit(stored, order.flow_id, incarnation=order.facts.incarnation)
         spans = [span_of(item.timerange) for _, item in order.items]
-        taken = neighbours(tx, head, [span for span in spans if span is not None])
+        taken = neighbours(tx, head, spans=[span for span in spans if span is not None])
         objects = tx.get_many(OBJECTS, ((name,) for name in names_of(item for _, item in order.items)))
         rules = Rules(order.flow_id, order.facts.init_segments, self._labels)
-        batch = Batch(head, Ledger(objects.values(), rules, now), taken)
+        batch = Batch(head, Ledger(objects.values(), rules, now=now), taken=taken)
         failures: list[Failure] = []
         for (index, item), span in zip(order.items, spans, strict=True):
             try:
@@ -86,7 +86,7 @@ class Registrar:
 class Batch:
     """The segments of one request that have been accepted so far, on top of what is stored."""
 
-    def __init__(self, head: Head, ledger: Ledger, taken: Sequence[Span]) -> None:
+    def __init__(self, head: Head, ledger: Ledger, *, taken: Sequence[Span]) -> None:
         self.rows: list[Segment] = []
         self._head = head
         self._ledger = ledger

@@ -38,5 +38,5 @@ class GetExtent:
         """The span of the flow's segments that share time with `timerange`, `()` for none (T-42)."""
         flow_id = flow_id_of(request)
         timerange = Params.parse(request.query).timerange("timerange") or ETERNITY
-        found = await self._store.read(lambda tx: span_of_overlapping(tx, flow_id, timerange), bounded=True)
+        found = await self._store.read(lambda tx: span_of_overlapping(tx, flow_id, timerange=timerange), bounded=True)
         return json_response(FlowExtent(str(found)))

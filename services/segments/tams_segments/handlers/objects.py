@@ -41,7 +41,7 @@ class ObjectBody(msgspec.Struct, frozen=True):
 class GetObject:
     """GET and HEAD (OBJ)."""
 
-    def __init__(self, store: Store, backends: Sequence[Objects], common: Common) -> None:
+    def __init__(self, store: Store, backends: Sequence[Objects], *, common: Common) -> None:
         self._store = store
         self._backends = backends
         self._maximum = common.max_limit
@@ -62,11 +62,13 @@ class GetObject:
             return objects, flows_of(tx, known, after=after, limit=paging.limit)
 
         objects, page = await self._store.read(read, bounded=True)
-        writer = UrlWriter(urls, self._backends, request.context.base_url)
-        return json_response(_body(objects[name], objects, page, writer), headers=paging.headers(page.following))
+        writer = UrlWriter(urls, self._backends, base_url=request.context.base_url)
+        return json_response(
+            _body(objects[name], objects, page=page, writer=writer), headers=paging.headers(page.following)
+        )
 
 
-def _body(known: MediaObject, objects: dict[str, MediaObject], page: FlowPage, writer: UrlWriter) -> ObjectBody:
+def _body(known: MediaObject, objects: dict[str, MediaObject], *, page: FlowPage, writer: UrlWriter) -> ObjectBody:
     init = known.init_object_id
     return ObjectBody(
         id=known.id,

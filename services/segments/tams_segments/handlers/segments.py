@@ -53,7 +53,7 @@ class FailedSegments(msgspec.Struct, frozen=True):
 class ListSegments:
     """GET and HEAD (SEG)."""
 
-    def __init__(self, store: Store, backends: Sequence[Objects], common: Common) -> None:
+    def __init__(self, store: Store, backends: Sequence[Objects], *, common: Common) -> None:
         self._store = store
         self._backends = backends
         self._common = common
@@ -86,13 +86,26 @@ class ListSegments:
                 with_object_timerange(body, objects[name]) for body, name in zip(bodies, page.object_ids, strict=True)
             ]
         if not urls.wants_none:
-            writer = UrlWriter(urls, self._backends, request.context.base_url)
-            bodies = [
-                _dressed(body, objects[name], objects, writer)
-                for body, name in zip(bodies, page.object_ids, strict=True)
-            ]
+            writer = UrlWriter(urls, self._backends, base_url=request.context.base_url)
+            dress = Dresser(objects, writer)
+            bodies = [dress(body, name) for body, name in zip(bodies, page.object_ids, strict=True)]
         headers = paging.headers(page.following, count=len(bodies), reverse=query.reverse, timerange=page.timerange)
         return json_response(b"[%b]" % b",".join(bodies), headers=headers)
+
+
+class Dresser:
+    """Gives stored bodies the URLs of their objects."""
+
+    def __init__(self, objects: Mapping[str, MediaObject], writer: UrlWriter) -> None:
+        self._objects = objects
+        self._urls = writer.urls
+
+    def __call__(self, body: bytes, object_id: str) -> bytes:
+        """The body of a segment with `get_urls`, also in its init object."""
+        media = self._objects[object_id]
+        if media.init_object_id is None:
+            return with_urls(body, self._urls(media))
+        return with_urls(body, self._urls(media), init_urls=self._urls(self._objects[media.init_object_id]))
 
 
 class RegisterSegments:
@@ -145,11 +158,6 @@ class DeleteSegments:
         if await self._deleter.delete_range(flow_id, facts, timerange=timerange, object_id=object_id):
             self._committed()
         return no_content()
-
-
-def _dressed(body: bytes, media: MediaObject, objects: Mapping[str, MediaObject], writer: UrlWriter) -> bytes:
-    init = media.init_object_id
-    return with_urls(body, writer.urls(media), None if init is None else writer.urls(objects[init]))
 
 
 def _failed_segment(failure: Failure | Malformed, time: str) -> FailedSegment:
