@@ -1,6 +1,8 @@
 """`/flows/{flowId}/segments`."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -19,10 +21,13 @@ from tams_segments.facts import FlowDirectory, container_of
 from tams_segments.handlers.paths import flow_id_of
 from tams_segments.reading import Position, SegmentPage, SegmentQuery, objects_of, read_page
 from tams_segments.rendering import with_object_timerange, with_urls
-from tams_segments.requests import Malformed, at_item, read_segments
+from tams_segments.requests import Malformed, Posted, at_item, read_segments
 from tams_segments.tables import MediaObject
 from tams_segments.urls import UrlQuery, UrlWriter
 from tams_segments.writing import Failure, Order, Registrar
+
+_LARGE: Final = 256 * 1024
+"""Bytes of a body that are read beside the event loop: megabytes of segments would hold up everything else."""
 
 Found = tuple[SegmentPage, Mapping[str, MediaObject]]
 
@@ -122,7 +127,7 @@ class RegisterSegments:
     async def __call__(self, request: Request) -> Response:
         """201 when everything was added, else 200 with what was refused; a single segment that is refused is a 400."""
         flow_id = flow_id_of(request)
-        posted = read_segments(await request.read())
+        posted = await _read(await request.read())
         facts = await self._flows.writable(flow_id, request.context)
         container_of(flow_id, facts)
         failures = await self._registrar.register(Order(flow_id, facts, posted.items))
@@ -158,6 +163,10 @@ class DeleteSegments:
         if await self._deleter.delete_range(flow_id, facts, timerange=timerange, object_id=object_id):
             self._committed()
         return no_content()
+
+
+async def _read(body: bytes) -> Posted:
+    return read_segments(body) if len(body) < _LARGE else await asyncio.to_thread(read_segments, body)
 
 
 def _failed_segment(failure: Failure | Malformed, time: str) -> FailedSegment:
