@@ -73,14 +73,12 @@ def read(kind: type[C], prefix: str, environ: Mapping[str, str]) -> C:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise StartRefused(_named(str(error), prefix)) from None
+        raise StartRefused(_named(str(error), kind, prefix)) from None
 
 
-def _named(message: str, prefix: str) -> str:
-    field = re.search(r"`\$\.(\w+)`|field `(\w+)`", message)
-    if field is None:
-        return f"configuration {prefix}*: {message}"
-    return f"configuration key {prefix}{(field[1] or field[2]).upper()}: {message}"
+def _named(message: str, kind: type[msgspec.Struct], prefix: str) -> str:
+    field = next((name for name in kind.__struct_fields__ if re.search(rf"\b{name}\b", message)), "*")
+    return f"configuration key {prefix}{field.upper()}: {message}"
 
 
 def check_keys(environ: Mapping[str, str], known: Mapping[str, type[msgspec.Struct]]) -> None:

@@ -1,5 +1,6 @@
 """Words for talking to a running store over HTTP: each call asserts the status it expects."""
 
+import io
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -61,7 +62,7 @@ class Api:
         headers = {"Authorization": f"Bearer {self.token}"} | more.pop("headers", {})
         if json is not None:
             headers["Content-Type"] = "application/json"
-            more["data"] = msgspec.json.encode(json)
+            more["data"] = io.BytesIO(msgspec.json.encode(json))
         url = URL(path if path.startswith("http") else self.url + path, encoded=True)
         async with self._session.request(method, url, headers=headers, allow_redirects=False, **more) as response:
             answer = Answer(response.status, response.headers.copy(), await response.read())

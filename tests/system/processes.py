@@ -93,7 +93,7 @@ def free_port() -> int:
         return port
 
 
-TOKEN = "test-token"
+TOKEN = "test-token-0123456789"
 SERVICES = ("catalog", "segments", "webhooks", "analytics", "api-gateway")
 
 
@@ -120,17 +120,19 @@ async def every_service(data: Path, *, replicas: int = 1) -> AsyncIterator[dict[
                 for name, port in ports.items()
                 if name != "api-gateway"
             }
-            for name in SERVICES:
-                listen = f"127.0.0.1:{ports[name]}"
-                child = await stack.enter_async_context(
-                    tams(
-                        "run",
-                        name,
-                        "--listen",
-                        listen,
-                        log=data / f"{name}-{replica}.log",
-                        environ=shared | peers,
+            async with asyncio.TaskGroup() as starting:
+                started = {
+                    name: starting.create_task(
+                        stack.enter_async_context(
+                            tams(
+                                *("run", name, "--listen", f"127.0.0.1:{port}"),
+                                log=data / f"{name}-{replica}.log",
+                                environ=shared | peers,
+                            )
+                        )
                     )
-                )
-                children[name].append(child)
+                    for name, port in ports.items()
+                }
+            for name, child in started.items():
+                children[name].append(child.result())
         yield children

@@ -1,5 +1,6 @@
 """Bad input gets a clear 4xx that names the field; nothing is written."""
 
+import io
 from typing import Any
 
 import aiohttp
@@ -9,6 +10,8 @@ from tests.system import words
 from tests.system.api import Answer, Api, escaped
 
 JSON = {"Content-Type": "application/json"}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 def problem(answer: Answer) -> dict[str, Any]:
@@ -61,7 +64,7 @@ async def test_the_problem_names_the_field(memory_api: Api, change: dict[str, ob
     flow = words.new_id()
     answer = await memory_api.put(f"/flows/{flow}", words.video_flow(flow, words.new_id()) | change, expect=400)
     assert named in problem(answer)["detail"]
-    assert (await memory_api.get("/flows")).json() == []
+    await memory_api.get(f"/flows/{flow}", expect=404)
 
 
 async def test_nan_is_no_number(memory_api: Api) -> None:
@@ -80,7 +83,7 @@ SEGMENT_CASES: list[tuple[dict[str, object], str]] = [
     ({"object_id": 5}, "object_id"),
     ({"ts_offset": "1.5"}, "ts_offset"),
     ({"last_duration": "-1:0"}, "last_duration"),
-    ({"key_frame_count": -1}, "key_frame_count"),
+    ({"key_frame_count": "many"}, "key_frame_count"),
 ]
 
 
@@ -136,7 +139,7 @@ async def test_object_ids_may_be_anything(memory_api: Api, object_id: str) -> No
 async def test_ten_megabytes_of_metadata_are_too_much(memory_api: Api) -> None:
     flow = words.new_id()
     body = b'{"label": "' + b"x" * 10_000_000 + b'"}'
-    answer = await memory_api.call("PUT", f"/flows/{flow}", data=body, headers=JSON, expect=413)
+    answer = await memory_api.call("PUT", f"/flows/{flow}", data=io.BytesIO(body), headers=JSON, expect=413)
     assert "bytes" in problem(answer)["detail"]
 
 

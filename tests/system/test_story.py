@@ -3,9 +3,13 @@
 import hashlib
 import random
 
+import pytest
+
 from tests.common.eventually import eventually
 from tests.system import words
 from tests.system.api import Api, escaped
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_media_in_and_media_out(api: Api) -> None:
