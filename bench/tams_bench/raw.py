@@ -27,7 +27,7 @@ class RawStore:
             ids = [row[place] for row in self._segments]
             marks = ",".join("?" * len(ids))
             self._objects = source.execute(f"SELECT * FROM objects WHERE id IN ({marks})", ids).fetchall()
-        self._db = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         for declaration in declarations:
