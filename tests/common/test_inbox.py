@@ -14,7 +14,16 @@ from tams_common.clock import ManualClock
 from tams_common.errors import InvalidInput, NotFound, Unavailable
 from tams_common.events import SEGMENTS, Envelope, Subject, flow_deleted, segments_deleted
 from tams_common.ids import EventId, FlowId, new_id
-from tams_common.inbox import DEFAULTS, INBOX, Apply, Interest, Subscription, SubscriptionSettings, TooMuchPoison
+from tams_common.inbox import (
+    DEFAULTS,
+    INBOX,
+    POSITIONS,
+    Apply,
+    Interest,
+    Subscription,
+    SubscriptionSettings,
+    TooMuchPoison,
+)
 from tams_common.outbox import Relay
 from tams_common.store import Query, Tx
 from tests.common.bus.faulty import FaultyBus
@@ -95,8 +104,10 @@ class Sleepy:
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
         self.asleep, self.awake = asyncio.Event(), asyncio.Event()
+        self.polls = 0
 
     async def poll(self, *, limit: int, timeout: float) -> list[Record]:
+        self.polls += 1
         records = await self._consumer.poll(limit=limit, timeout=timeout)
         self.asleep.set()
         await self.awake.wait()
@@ -130,6 +141,9 @@ async def test_a_zombie_applies_nothing_again(tmp_path: Path) -> None:
             async with running(subscription_of(new, settings=SubscriptionSettings(batch=2)).run):
                 await eventually(lambda: has_copied(new, 5))
                 bus.sleeper.awake.set()
+                await eventually(lambda: bus.sleeper.polls == 2)
+                positions = await new.store.read(lambda tx: tx.scan(POSITIONS, Query()).rows)
+                assert [row.next for row in positions] == [5], "it does not move back"
                 await new.bus.publish([event(6)])
                 await eventually(lambda: has_copied(new, 6))
             assert not zombie.done()

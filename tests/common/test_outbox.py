@@ -180,6 +180,19 @@ async def test_what_is_left_goes_out_when_the_service_stops(ledger: Ledger) -> N
     assert steps_of(await ledger.published(6)) == [1, 2, 3, 4, 5, 6]
 
 
+async def test_a_prompt_does_not_drown_the_end(ledger: Ledger) -> None:
+    relay = relay_of(ledger, settings=RelaySettings(sweep=NEVER))
+    for turns in range(20):
+        task = asyncio.create_task(relay.run())
+        await ledger.waiting()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        relay.prompt()
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+
 async def test_stopping_does_not_wait_for_a_bus_that_is_down(ledger: Ledger) -> None:
     relay = relay_of(ledger, FaultyBus(ledger.bus, before=Down().before), settings=RelaySettings(sweep=NEVER))
     await ledger.step()

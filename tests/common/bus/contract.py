@@ -181,6 +181,19 @@ class BusContract(ABC):
         assert [record.id for record in await reading] == ["key-0"]
         await consumer.close()
 
+    async def test_a_poll_can_be_cancelled_whatever_arrives(self, bus: Bus, topic: str) -> None:
+        consumer = await bus.consumer("g", [topic], assigned=Reader().assigned)
+        await consumer.poll(limit=1, timeout=0)
+        for number in range(20):
+            polling = asyncio.create_task(consumer.poll(limit=1, timeout=PATIENCE))
+            await asyncio.sleep(0)
+            publishing = asyncio.create_task(bus.publish([message(topic, number)]))
+            await asyncio.wait([polling, publishing], return_when=asyncio.FIRST_COMPLETED)
+            polling.cancel()
+            await asyncio.wait([polling, publishing])
+            assert polling.cancelled() or polling.result()
+        await consumer.close()
+
     async def test_topics_that_exist_stay_as_they_are(self, bus: Bus, topic: str) -> None:
         await bus.publish([message(topic, 0)])
         await bus.apply([Topic(topic, partitions=1, retention_hours=1), Topic(f"t.{new_id()}")])
