@@ -39,7 +39,7 @@ def columns_of(row: type[msgspec.Struct]) -> tuple[Column, ...]:
     return tuple(_column(row.__name__, field) for field in info.fields)
 
 
-def check_cells(table: str, columns: Sequence[Column], rows: Iterable[tuple[Scalar, ...]]) -> None:
+def check_cells(columns: Sequence[Column], rows: Iterable[tuple[Scalar, ...]], *, table: str) -> None:
     """Raises InvalidInput for cells that VAST DB could not keep, TypeError for values not of the column's type.
 
     Works by columns, not by cells: bulk inserts pass through here.
@@ -54,21 +54,21 @@ def check_cells(table: str, columns: Sequence[Column], rows: Iterable[tuple[Scal
         if kinds != {PYTHON_TYPES[column.kind]}:
             found = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise TypeError(f"table {table}: column {column.name} takes {column.kind}, not {found}")
-        _check_size(table, column, cells)
+        _check_size(column, cells, table=table)
 
 
-def _check_size(table: str, column: Column, cells: tuple[Any, ...]) -> None:
+def _check_size(column: Column, cells: tuple[Any, ...], *, table: str) -> None:
     if column.kind == "int":
         if min(cells) < INT_MIN or max(cells) > INT_MAX:
             raise InvalidInput(f"table {table}: column {column.name} takes integers of 64 bits")
     elif column.kind == "str":
         if max(map(len, cells)) > CELL_BYTES // _WIDEST_CHARACTER:
-            _check_length(table, column, max(len(cell.encode()) for cell in cells))
+            _check_length(column, max(len(cell.encode()) for cell in cells), table=table)
     elif column.kind == "bytes":
-        _check_length(table, column, max(map(len, cells)))
+        _check_length(column, max(map(len, cells)), table=table)
 
 
-def _check_length(table: str, column: Column, length: int) -> None:
+def _check_length(column: Column, length: int, *, table: str) -> None:
     if length > CELL_BYTES:
         raise InvalidInput(f"table {table}: column {column.name} takes at most {CELL_BYTES} bytes, not {length}")
 

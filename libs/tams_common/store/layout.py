@@ -65,7 +65,7 @@ class Layout(Generic[R]):
         """Raises InvalidInput or TypeError for rows that this table cannot keep."""
         if not all(isinstance(row, self.table.row) for row in rows):
             raise TypeError(f"table {self.table.name} takes rows of {self.table.row.__name__}")
-        check_cells(self.table.name, self.columns, map(msgspec.structs.astuple, rows))
+        check_cells(self.columns, map(msgspec.structs.astuple, rows), table=self.table.name)
 
     def total_order(self, order: tuple[str, ...]) -> tuple[str, ...]:
         """`order` (the table's own when empty), then the key columns that it lacks: no two rows tie."""

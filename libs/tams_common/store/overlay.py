@@ -35,12 +35,12 @@ class Overlay:
                 found[key] = row
         return found
 
-    def fetch_page(self, table: AnyTable, columns: Sequence[str], query: Query) -> Page[tuple[Scalar, ...]]:
+    def fetch_page(self, table: AnyTable, columns: Sequence[str], *, query: Query) -> Page[tuple[Scalar, ...]]:
         """As `Backend.fetch_page`."""
         buffer = self.buffers.get(table.name)
         if buffer is None:
-            return self._below.fetch_page(table, columns, query)
-        return _Merge(self._layouts.of(table), columns, query).page(buffer, self._below)
+            return self._below.fetch_page(table, columns, query=query)
+        return _Merge(self._layouts.of(table), columns, query=query).page(buffer, self._below)
 
 
 class Remembering:
@@ -59,15 +59,15 @@ class Remembering:
             known.update(self._below.fetch(table, unknown))
         return {key: row for key in keys if (row := known[key]) is not None}
 
-    def fetch_page(self, table: AnyTable, columns: Sequence[str], query: Query) -> Page[tuple[Scalar, ...]]:
+    def fetch_page(self, table: AnyTable, columns: Sequence[str], *, query: Query) -> Page[tuple[Scalar, ...]]:
         """As `Backend.fetch_page`."""
-        return self._below.fetch_page(table, columns, query)
+        return self._below.fetch_page(table, columns, query=query)
 
 
 class _Merge:
     """One page made of rows from below and written rows, in order."""
 
-    def __init__(self, layout: AnyLayout, columns: Sequence[str], query: Query) -> None:
+    def __init__(self, layout: AnyLayout, columns: Sequence[str], *, query: Query) -> None:
         self._layout = layout
         self._query = query
         self._width = len(columns)
@@ -80,7 +80,7 @@ class _Merge:
         query = self._query
         limit = None if query.limit is None else query.limit + buffer.hides()
         asked = Query(query.where, query.order, query.after, limit, query.reverse, query.width)
-        page = below.fetch_page(self._layout.table, self._columns, asked)
+        page = below.fetch_page(self._layout.table, self._columns, query=asked)
         rows = [row for row in page.rows if tuple(row[at] for at in self._key) not in buffer.rows]
         rows += self._written(buffer)
         rows.sort(key=self._place, reverse=query.reverse)

@@ -27,9 +27,10 @@ def resolve(layout: AnyLayout, query: Query) -> Query:
     order = layout.total_order(query.order)
     if layout.windowed:
         _check_windows(layout, query)
+    resolved = Query(query.where, order, query.after, query.limit, query.reverse, query.width)
     if query.after is not None:
-        _check_position(layout, order, query)
-    return Query(query.where, order, query.after, query.limit, query.reverse, query.width)
+        _check_position(layout, resolved)
+    return resolved
 
 
 def fixed_columns(where: tuple[Condition, ...]) -> dict[str, Scalar]:
@@ -80,12 +81,12 @@ def _check_windows(layout: AnyLayout, query: Query) -> None:
         raise TypeError(f"table {table.name} is windowed: a scan of this projection fixes {query.order[0]} with ==")
 
 
-def _check_position(layout: AnyLayout, order: tuple[str, ...], query: Query) -> None:
+def _check_position(layout: AnyLayout, query: Query) -> None:
     after = query.after or ()
     fixed = fixed_columns(query.where)
-    if len(after) != len(order) or not all(
+    if len(after) != len(query.order) or not all(
         _fits(layout.by_name[name], value) and fixed.get(name, value) == value
-        for name, value in zip(order, after, strict=True)
+        for name, value in zip(query.order, after, strict=True)
     ):
         raise InvalidInput(f"table {layout.table.name}: the position does not belong to this query")
 

@@ -17,7 +17,7 @@ class Backend(Protocol):
         """The rows that exist among `keys`, any number of them."""
         ...
 
-    def fetch_page(self, table: AnyTable, columns: Sequence[str], query: Query) -> Page[tuple[Scalar, ...]]:
+    def fetch_page(self, table: AnyTable, columns: Sequence[str], *, query: Query) -> Page[tuple[Scalar, ...]]:
         """`columns` of the rows that meet `query`, which is resolved: its order is total and `after` fits it."""
         ...
 
@@ -44,7 +44,7 @@ class Snapshot:
     def scan(self, table: Table[R], query: Query) -> Page[R]:
         """Whole rows that meet `query`."""
         layout = self._layouts.of(table)
-        page = self._backend.fetch_page(table, layout.names, resolve(layout, query))
+        page = self._backend.fetch_page(table, layout.names, query=resolve(layout, query))
         return Page(list(map(layout.make, page.rows)), page.more, page.width)
 
     def select(self, table: AnyTable, columns: Sequence[str], query: Query) -> Page[tuple[Scalar, ...]]:
@@ -52,4 +52,4 @@ class Snapshot:
         layout = self._layouts.of(table)
         for column in columns:
             layout.column(column)
-        return self._backend.fetch_page(table, columns, resolve(layout, query))
+        return self._backend.fetch_page(table, columns, query=resolve(layout, query))

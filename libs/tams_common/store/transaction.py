@@ -42,7 +42,7 @@ class Transaction(Snapshot):
         layout.check(changed)
         keys = layout.keys_of(changed)
         if expect is not None:
-            self._expect(layout, keys, expect)
+            self._expect(layout, keys, expect=expect)
         for key, shown in self._shown(table, keys):
             if shown is None:
                 raise Conflict(f"table {table.name}: there is no row {key} any more")
@@ -93,7 +93,7 @@ class Transaction(Snapshot):
                 if buffer is not None:
                     yield key, buffer.rows[key]
 
-    def _expect(self, layout: Layout[Any], keys: Sequence[Key], expect: Sequence[int]) -> None:
+    def _expect(self, layout: Layout[Any], keys: Sequence[Key], *, expect: Sequence[int]) -> None:
         layout.column("version")
         stored = self.get_many(layout.table, keys)
         for key, version in zip(keys, expect, strict=True):

@@ -67,7 +67,7 @@ def _clear(tx: Tx) -> None:
     tx.delete(ITEMS, [(id,) for id in IDS])
 
 
-def _apply(tx: Tx, model: Model, write: str, row: Item) -> None:
+def _apply(tx: Tx, model: Model, *, write: str, row: Item) -> None:
     """One write on both, left out where it would be a Conflict that may show as late as at the flush."""
     exists = row.id in model
     if write == "delete":
@@ -93,14 +93,14 @@ def _work(tx: Tx, step: Step) -> Turn:
     before = {row.id: row for row in tx.scan(ITEMS, Query()).rows}
     model = dict(before)
     for write, row in step.writes:
-        _apply(tx, model, write, row)
-    _compare(tx, model, step.query)
+        _apply(tx, model, write=write, row=row)
+    _compare(tx, model, query=step.query)
     if step.fails:
         raise LookupError
     return Turn(turn.version, before, model)
 
 
-def _compare(reader: Reader, model: Model, query: Query) -> None:
+def _compare(reader: Reader, model: Model, *, query: Query) -> None:
     """Every page of `query`, and every row by key."""
     total = query.order + (() if "id" in query.order else ("id",))
 

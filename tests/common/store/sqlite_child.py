@@ -23,20 +23,20 @@ def advance(tx: Tx, flow: str) -> int:
     return version
 
 
-async def _write(store: SqliteStore, flow: str, runs: int) -> None:
+async def _write(store: SqliteStore, flow: str, *, runs: int) -> None:
     for _ in range(runs):
         say(f"{flow} {await store.run(lambda tx: advance(tx, flow))}")
 
 
-async def main(directory: str, flow: str, runs: str) -> None:
+async def main(directory: str, flow: str, *, runs: int) -> None:
     """Writes with several tasks at once: `runs` times each to `flow`, or to a flow of its own where that is `each`."""
     store = SqliteStore(Path(directory), "tables", TABLES)
     await store.open()
     await store.migrate()
     flows = [f"f{n}" if flow == "each" else flow for n in range(WRITERS)]
-    await asyncio.gather(*(_write(store, name, int(runs)) for name in flows))
+    await asyncio.gather(*(_write(store, name, runs=runs) for name in flows))
     await store.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main(sys.argv[1], sys.argv[2], runs=int(sys.argv[3])))

@@ -83,7 +83,7 @@ async def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _scan(reader: Reader, table: Table[Thing], query: Query) -> Page[Thing]:
+def _scan(reader: Reader, table: Table[Thing], *, query: Query) -> Page[Thing]:
     return reader.scan(table, query)
 
 

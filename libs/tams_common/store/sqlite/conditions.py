@@ -20,7 +20,7 @@ def where_clause(layout: AnyLayout, query: Query) -> tuple[str, Values]:
     values: Values = []
     parts = [_condition(condition, values) for condition in query.where]
     if query.after is not None:
-        parts.append(_beyond(layout, query, values))
+        parts.append(_beyond(layout, query, values=values))
     return (" WHERE " + " AND ".join(parts) if parts else ""), values
 
 
@@ -42,7 +42,7 @@ def _condition(condition: Condition, values: Values) -> str:
         case IsIn():
             return _is_in(condition, values)
         case StartsWith(prefix=prefix):
-            return _starts_with(column, prefix, values)
+            return _starts_with(column, prefix, values=values)
         case Contains(part=part):
             values.append(part)
             return f"instr({column}, ?) > 0"
@@ -60,7 +60,7 @@ def _is_in(condition: IsIn, values: Values) -> str:
     return f"{quoted(condition.column)} IN ({', '.join('?' * len(members))})"
 
 
-def _starts_with(column: str, prefix: str, values: Values) -> str:
+def _starts_with(column: str, prefix: str, *, values: Values) -> str:
     """As a range, so that an index can serve it."""
     if not prefix:
         return f"{column} IS NOT NULL"
@@ -73,7 +73,7 @@ def _starts_with(column: str, prefix: str, values: Values) -> str:
     return f"({column} >= ? AND {column} < ?)"
 
 
-def _beyond(layout: AnyLayout, query: Query, values: Values) -> str:
+def _beyond(layout: AnyLayout, query: Query, *, values: Values) -> str:
     """The rows after a position; columns that the query fixes decide nothing."""
     fixed = fixed_columns(query.where)
     steps = [pair for pair in zip(query.order, query.after or (), strict=True) if pair[0] not in fixed]
@@ -90,13 +90,13 @@ def _beyond(layout: AnyLayout, query: Query, values: Values) -> str:
         for earlier, same in steps[:at]:
             parts.append(f"{quoted(earlier)} IS ?")
             values.append(same)
-        parts.append(_step(quoted(name), value, query, values))
+        parts.append(_step(quoted(name), value, reverse=query.reverse, values=values))
         alternatives.append(" AND ".join(parts))
     return "(" + " OR ".join(alternatives) + ")"
 
 
-def _step(column: str, value: Scalar, query: Query, values: Values) -> str:
+def _step(column: str, value: Scalar, *, reverse: bool, values: Values) -> str:
     if value is None:
-        return f"{column} IS NOT NULL" if query.reverse else "0"
+        return f"{column} IS NOT NULL" if reverse else "0"
     values.append(value)
-    return f"{column} < ?" if query.reverse else f"({column} > ? OR {column} IS NULL)"
+    return f"{column} < ?" if reverse else f"({column} > ? OR {column} IS NULL)"

@@ -22,7 +22,7 @@ _WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 class Database:
     """Where the tables lie and how they are declared; it holds no connection itself."""
 
-    def __init__(self, path: Path, name: str, layouts: Layouts, *, durable: bool) -> None:
+    def __init__(self, path: Path, name: str, *, layouts: Layouts, durable: bool) -> None:
         self.path = path
         self.name = name
         self.durable = durable

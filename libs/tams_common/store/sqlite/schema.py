@@ -54,7 +54,7 @@ def migrate(database: Database, session: Session) -> None:
         )
         stored = _stored(session)
         for name, layout in database.layouts.named().items():
-            for text in _steps(database, layout, stored.get(name)):
+            for text in _steps(database, layout, stored=stored.get(name)):
                 session.execute(text)
             declaration = msgspec.json.encode(_declared(layout)).decode()
             values = (name, layout.table.version, declaration)
@@ -120,7 +120,7 @@ def _refuse_newer(layout: AnyLayout, stored: _Stored) -> None:
         )
 
 
-def _steps(database: Database, layout: AnyLayout, stored: _Stored | None) -> Iterator[str]:
+def _steps(database: Database, layout: AnyLayout, *, stored: _Stored | None) -> Iterator[str]:
     """The statements that lead from the stored table to the declared one."""
     text = database.texts[layout.table.name]
     declared = _declared(layout)
@@ -129,7 +129,7 @@ def _steps(database: Database, layout: AnyLayout, stored: _Stored | None) -> Ite
         yield from text.create()
     else:
         _refuse_newer(layout, stored)
-        _refuse_change(layout, stored, declared)
+        _refuse_change(layout, stored, declared=declared)
         before = stored.declaration.projections
         for column in layout.columns:
             if column.name not in stored.declaration.columns:
@@ -142,7 +142,7 @@ def _steps(database: Database, layout: AnyLayout, stored: _Stored | None) -> Ite
             yield text.create_projection(name, columns)
 
 
-def _refuse_change(layout: AnyLayout, stored: _Stored, declared: _Declaration) -> None:
+def _refuse_change(layout: AnyLayout, stored: _Stored, *, declared: _Declaration) -> None:
     """Raises StartRefused for a change that is not additive, or that came without a new version."""
     old = stored.declaration
     name = layout.table.name

@@ -65,10 +65,10 @@ class Session:
             for start in range(0, len(keys), _KEYS_AT_ONCE):
                 some = padded(keys[start : start + _KEYS_AT_ONCE])
                 rows += self.execute(texts.get_many(len(some)), [value for key in some for value in key])
-        made = list(map(layout.make, _with_bools(layout, layout.names, rows)))
+        made = list(map(layout.make, _with_bools(layout, layout.names, rows=rows)))
         return dict(zip(layout.keys_of(made), made, strict=True))
 
-    def fetch_page(self, table: AnyTable, columns: Sequence[str], query: Query) -> Page[tuple[Scalar, ...]]:
+    def fetch_page(self, table: AnyTable, columns: Sequence[str], *, query: Query) -> Page[tuple[Scalar, ...]]:
         """As `Backend.fetch_page`."""
         layout = self._layouts.of(table)
         texts = self._database.texts[table.name]
@@ -77,7 +77,7 @@ class Session:
         limit = query.limit
         values.append(_ALL if limit is None else limit + 1)
         text = texts.select(names) + where + texts.order_by(query.order, reverse=query.reverse)
-        rows = _with_bools(layout, names, self.execute(text, values))
+        rows = _with_bools(layout, names, rows=self.execute(text, values))
         if limit is None or len(rows) <= limit:
             return Page(rows)
         del rows[limit:]
@@ -105,7 +105,7 @@ class Session:
             raise self._database.translated(error) from error
 
 
-def _with_bools(layout: AnyLayout, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def _with_bools(layout: AnyLayout, names: tuple[str, ...], *, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """`rows` of columns `names` with the bools that SQLite keeps as integers."""
     places = [at for at, name in enumerate(names) if name in layout.bools] if layout.bools else []
     if not places:

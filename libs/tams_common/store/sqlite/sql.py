@@ -65,14 +65,14 @@ class TableSql(Generic[R]):
         options = "STRICT, WITHOUT ROWID" if layout.windowed else "STRICT"
         texts = [f"CREATE TABLE {self._table} ({columns}, PRIMARY KEY ({quoted_list(primary)})) {options}"]
         if set(primary) != set(table.key):
-            texts.append(self._index("UNIQUE INDEX", "key", table.key))
+            texts.append(self._index("UNIQUE INDEX", "key", columns=table.key))
         if order != primary:
-            texts.append(self._index("INDEX", "order", order))
+            texts.append(self._index("INDEX", "order", columns=order))
         return texts
 
     def create_projection(self, name: str, columns: tuple[str, ...]) -> str:
         """The index of a projection."""
-        return self._index("INDEX", f"projection.{name}", self._layout.total_order(columns))
+        return self._index("INDEX", f"projection.{name}", columns=self._layout.total_order(columns))
 
     def drop_projection(self, name: str) -> str:
         """Removes the index of a projection."""
@@ -113,7 +113,7 @@ class TableSql(Generic[R]):
             text = self._orders[order, reverse] = f" ORDER BY {', '.join(parts)} LIMIT ?"
         return text
 
-    def _index(self, what: str, suffix: str, columns: tuple[str, ...]) -> str:
+    def _index(self, what: str, suffix: str, *, columns: tuple[str, ...]) -> str:
         name = quoted(f"{self._layout.table.name}.{suffix}")
         return f"CREATE {what} {name} ON {self._table} ({quoted_list(columns)})"
 

@@ -94,7 +94,7 @@ class SqliteStore:
                 directory = self._directory
                 directory.mkdir(parents=True, exist_ok=True)
             path = directory / f"{self._name}.sqlite"
-            database = Database(path, self._name, self._layouts, durable=self._directory is not None)
+            database = Database(path, self._name, layouts=self._layouts, durable=self._directory is not None)
             # A temporary file is nobody else's.
             sharing = closing.enter_context(Sharing(path)) if database.durable else None
             writer = Writer(database, sharing)
