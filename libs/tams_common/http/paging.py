@@ -1,6 +1,7 @@
 """Pages of a list: `limit`, the opaque `page` key and the headers that lead on (PAG-1 to PAG-19)."""
 
 import binascii
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -18,6 +19,7 @@ P = TypeVar("P")
 _FREE: Final = frozenset({"page", "limit", "access_token"})
 """What may change from page to page; a key belongs to the path and all other parameters."""
 _PATH_SAFE: Final = "/%:@!$&'()*+=~"
+_is_plain = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
 
 class Paging:
@@ -90,7 +92,10 @@ class Paging:
 
     def _url(self, key: str) -> str:
         """The absolute address of the next page; the client's other parameters keep their order (PAG-8, T-37)."""
-        kept = "".join(
-            f"{quote(name, safe='')}={quote(value, safe='')}&" for name, value in self._params.pairs if name != "page"
-        )
-        return f"{self._request.context.base_url}{quote(self._request.path, safe=_PATH_SAFE)}?{kept}page={key}"
+        kept = [f"{_quoted(name)}={_quoted(value)}&" for name, value in self._params.pairs if name != "page"]
+        path = quote(self._request.path, safe=_PATH_SAFE)
+        return f"{self._request.context.base_url}{path}?{''.join(kept)}page={key}"
+
+
+def _quoted(text: str) -> str:
+    return text if _is_plain(text) else quote(text, safe="")

@@ -22,7 +22,14 @@ class Position(NamedTuple):
     width: int
 
 
-_COLUMNS: Final = ("start_ns", "end_ns", "end_inclusive", "object_id", "body")
+_COLUMNS: Final = ("object_id", "body")
+
+
+class _Timed(msgspec.Struct):
+    timerange: str
+
+
+_timed: Final = msgspec.json.Decoder(_Timed)
 
 
 class SegmentQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,13 +72,18 @@ def read_page(tx: Reader, query: SegmentQuery) -> SegmentPage:
     rows: list[Any] = page.rows
     if not rows:
         return NOTHING
-    first, last = (rows[-1], rows[0]) if query.reverse else (rows[0], rows[-1])
+    first, last = _timerange(rows[0][1]), _timerange(rows[-1][1])
     return SegmentPage(
-        bodies=[row[4] for row in rows],
-        object_ids=[row[3] for row in rows],
-        timerange=TimeRange(first[0], last[1], includes_end=bool(last[2])),
-        following=Position(rows[-1][0], page.width) if page.more else None,
+        bodies=[row[1] for row in rows],
+        object_ids=[row[0] for row in rows],
+        timerange=first.hull(last),
+        following=Position(last.start or 0, page.width) if page.more else None,
     )
+
+
+def _timerange(body: bytes) -> TimeRange:
+    """When a stored segment is: two bodies read cost less than three more columns of every row."""
+    return TimeRange.parse(_timed.decode(body).timerange)
 
 
 def span_of_overlapping(tx: Reader, flow_id: FlowId, *, timerange: TimeRange) -> TimeRange:
