@@ -140,6 +140,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     `flow_collected_by` are the flows that collect the flow, `source_collected_by` the sources that collect the source,
     as they were when the change was made. `incarnation` is the flow's: events of an older one are to be ignored.
+    `extent` is the timerange of all the flow's segments after a change of them.
     """
 
     flow_id: FlowId | None = None
@@ -147,6 +148,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     flow_collected_by: tuple[FlowId, ...] = ()
     source_collected_by: tuple[SourceId, ...] = ()
     incarnation: Incarnation | None = None
+    extent: str | None = None
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +165,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     flow_collected_by: tuple[FlowId, ...] = ()
     source_collected_by: tuple[SourceId, ...] = ()
     incarnation: Incarnation | None = None
+    extent: str | None = None
 
     def event(self) -> Event:
         """The event in `value`; raises `msgspec.DecodeError` for anything else."""
@@ -193,6 +196,7 @@ class Draft(msgspec.Struct, frozen=True):
             flow_collected_by=self.subject.flow_collected_by,
             source_collected_by=self.subject.source_collected_by,
             incarnation=self.subject.incarnation,
+            extent=self.subject.extent,
         )
 
 

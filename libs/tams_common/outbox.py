@@ -32,6 +32,7 @@ class OutboxRow(msgspec.Struct, frozen=True):
     flow_collected_by: str
     source_collected_by: str
     incarnation: str | None
+    extent: str | None
     size: int
     value: bytes
 
@@ -213,6 +214,7 @@ def _row_of(envelope: Envelope) -> OutboxRow:
         flow_collected_by=",".join(envelope.flow_collected_by),
         source_collected_by=",".join(envelope.source_collected_by),
         incarnation=envelope.incarnation,
+        extent=envelope.extent,
         size=len(envelope.value),
         value=envelope.value,
     )
@@ -231,4 +233,5 @@ def _envelope_of(row: OutboxRow) -> Envelope:
         flow_collected_by=tuple(FlowId(flow) for flow in row.flow_collected_by.split(",") if flow),
         source_collected_by=tuple(SourceId(source) for source in row.source_collected_by.split(",") if source),
         incarnation=Incarnation(row.incarnation) if row.incarnation else None,
+        extent=row.extent,
     )

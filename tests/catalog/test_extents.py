@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tams_catalog.extents import shrunk
 from tams_catalog.tables import EXTENTS, ExtentRow
 from tams_common import events
 from tams_common.bus.cloudevents import to_message
 from tams_common.clock import SECOND, date_time
 from tams_common.events import Draft, Subject
 from tams_common.ids import EventId, FlowId, Incarnation, new_id
-from tams_common.timerange import TimeRange
 from tests.catalog.builders import Body, flow_id, video
 from tests.catalog.conftest import House
 from tests.common.eventually import eventually
@@ -36,14 +34,14 @@ async def _incarnation(house: House) -> Incarnation:
     return Incarnation(facts["incarnation"])
 
 
-def _added(incarnation: Incarnation, *timeranges: str) -> Draft:
-    segments = [f'{{"object_id":"o","timerange":"{timerange}"}}'.encode() for timerange in timeranges]
-    (draft,) = events.segments_added(segments, Subject(flow_id=FLOW, incarnation=incarnation))
+def _added(incarnation: Incarnation, extent: str) -> Draft:
+    subject = Subject(flow_id=FLOW, incarnation=incarnation, extent=extent)
+    (draft,) = events.segments_added([b'{"object_id":"o","timerange":"[0:0_1:0)"}'], subject)
     return draft
 
 
-def _deleted(incarnation: Incarnation, timerange: str) -> Draft:
-    return events.segments_deleted(timerange, Subject(flow_id=FLOW, incarnation=incarnation))
+def _deleted(incarnation: Incarnation, *, extent: str) -> Draft:
+    return events.segments_deleted("[0:0_1:0)", Subject(flow_id=FLOW, incarnation=incarnation, extent=extent))
 
 
 async def _publish(house: House, *drafts: Draft) -> None:
@@ -69,7 +67,7 @@ async def test_added_segments_extend_a_flow_and_move_its_segments_updated(listen
     before = (await listening.client.get(f"/flows/{FLOW}")).json()
     facts = (await listening.client.get(f"/internal/flows/{FLOW}/facts")).json()
     incarnation = Incarnation(facts["incarnation"])
-    await _publish(listening, _added(incarnation, "[10:0_20:0)", "[-5:0_0:0)"), _added(incarnation, "[1:0]"))
+    await _publish(listening, _added(incarnation, "[10:0_20:0)"), _added(incarnation, "[-5:0_20:0)"))
     row = await _reaches(listening, "[-5:0_20:0)")
     assert (row.start, row.end) == (-5 * SECOND, 20 * SECOND)
 
@@ -97,16 +95,18 @@ async def test_a_later_change_of_the_flow_is_told_with_segments_updated(listenin
 
 async def test_deleted_segments_shorten_a_flow(listening: House) -> None:
     incarnation = await _incarnation(listening)
-    await _publish(listening, _added(incarnation, "[0:0_30:0)"), _deleted(incarnation, "[20:0_30:0)"))
+    await _publish(listening, _added(incarnation, "[0:0_30:0)"), _deleted(incarnation, extent="[0:0_20:0)"))
     await _reaches(listening, "[0:0_20:0)")
-    await _publish(listening, _deleted(incarnation, "[0:0_20:0)"))
+    await _publish(listening, _deleted(incarnation, extent="()"))
     row = await _reaches(listening, "()")
     assert (row.start, row.end) == (None, None)
 
 
 async def test_events_of_an_older_incarnation_or_another_flow_are_ignored(listening: House) -> None:
     incarnation = await _incarnation(listening)
-    stranger = events.segments_deleted("[0:0_1:0)", Subject(flow_id=FlowId(flow_id(9)), incarnation=incarnation))
+    stranger = events.segments_deleted(
+        "[0:0_1:0)", Subject(flow_id=FlowId(flow_id(9)), incarnation=incarnation, extent="()")
+    )
     await _publish(
         listening,
         _added(Incarnation("older"), "[100:0_200:0)"),
@@ -125,23 +125,3 @@ async def test_a_flow_made_anew_begins_empty(listening: House) -> None:
     assert "segments_updated" not in (await listening.client.get(f"/flows/{FLOW}")).json()
     await _publish(listening, _added(await _incarnation(listening), "[50:0_60:0)"))
     await _reaches(listening, "[50:0_60:0)")
-
-
-@pytest.mark.parametrize(
-    ("extent", "removed", "left"),
-    [
-        ("[0:0_10:0)", "[0:0_10:0)", "()"),
-        ("[0:0_10:0)", "[-5:0_20:0)", "()"),
-        ("[0:0_10:0)", "[0:0_4:0)", "[4:0_10:0)"),
-        ("[0:0_10:0)", "[0:0_4:0]", "(4:0_10:0)"),
-        ("[0:0_10:0)", "[6:0_10:0)", "[0:0_6:0)"),
-        ("[0:0_10:0]", "[6:0_10:0]", "[0:0_6:0)"),
-        ("[0:0_10:0]", "[6:0_10:0)", "[0:0_10:0]"),
-        ("[0:0_10:0)", "[4:0_6:0)", "[0:0_10:0)"),
-        ("[0:0_10:0)", "[20:0_30:0)", "[0:0_10:0)"),
-        ("[0:0_10:0)", "()", "[0:0_10:0)"),
-        ("()", "[0:0_10:0)", "()"),
-    ],
-)
-def test_an_extent_is_cut_where_its_ends_were_removed(extent: str, removed: str, left: str) -> None:
-    assert str(shrunk(TimeRange.parse(extent), TimeRange.parse(removed))) == left

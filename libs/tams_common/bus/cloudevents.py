@@ -29,6 +29,7 @@ def to_message(envelope: Envelope) -> Message:
         "ce_flowcollectedby": ",".join(envelope.flow_collected_by),
         "ce_sourcecollectedby": ",".join(envelope.source_collected_by),
         "ce_incarnation": envelope.incarnation,
+        "ce_extent": envelope.extent,
     }
     headers.update((name, value) for name, value in extensions.items() if value)
     return Message(topic=envelope.topic, key=envelope.key, id=envelope.id, value=envelope.value, headers=headers)
@@ -52,6 +53,7 @@ def from_record(record: Record) -> Envelope:
         flow_collected_by=tuple(FlowId(flow) for flow in _listed(headers, "ce_flowcollectedby")),
         source_collected_by=tuple(SourceId(source) for source in _listed(headers, "ce_sourcecollectedby")),
         incarnation=Incarnation(headers["ce_incarnation"]) if "ce_incarnation" in headers else None,
+        extent=headers.get("ce_extent"),
     )
 
 

@@ -1,37 +1,13 @@
 """How far the segments of flows reach, as their events tell: for lists, and for `segments_updated` (FLW-21)."""
 
-from typing import Final
-
-import msgspec
-from msgspec import Struct
-
 from tams_catalog.documents import with_member
 from tams_catalog.tables import EXTENTS, FLOWS, ExtentRow
 from tams_common.clock import date_time
 from tams_common.errors import InvalidInput
-from tams_common.events import Envelope, SegmentsAdded, SegmentsDeleted, event_type
+from tams_common.events import Envelope
 from tams_common.ids import FlowId, Incarnation
 from tams_common.store import Query, Tx, eq
-from tams_common.timerange import EMPTY, TimeFormatError, TimeRange
-
-_ADDED: Final = event_type(SegmentsAdded)
-_DELETED: Final = event_type(SegmentsDeleted)
-
-
-class _Segment(Struct, frozen=True):
-    timerange: str
-
-
-class _Change(Struct, frozen=True):
-    segments: tuple[_Segment, ...] = ()
-    timerange: str = "()"
-
-
-class _Event(Struct, frozen=True):
-    event: _Change
-
-
-_decoder: Final = msgspec.json.Decoder(_Event)
+from tams_common.timerange import TimeFormatError, TimeRange
 
 
 def with_updates(body: bytes, extent: ExtentRow | None, *, incarnation: Incarnation) -> bytes:
@@ -48,13 +24,8 @@ def apply(tx: Tx, envelope: Envelope) -> None:
         raise InvalidInput("an event of segments names its flow and incarnation")
     if not _lives(tx, flow_id, incarnation=incarnation):
         return
-    change = _decoder.decode(envelope.value).event
+    after = _extent(envelope)
     row = tx.get(EXTENTS, (flow_id,))
-    before = EMPTY if row is None or row.incarnation != incarnation else TimeRange.parse(row.timerange)
-    try:
-        after = _moved(before, change, kind=envelope.type)
-    except TimeFormatError as error:
-        raise InvalidInput(str(error)) from None
     moved = ExtentRow(
         flow_id=flow_id,
         incarnation=incarnation,
@@ -69,36 +40,15 @@ def apply(tx: Tx, envelope: Envelope) -> None:
         tx.update(EXTENTS, [moved])
 
 
-def shrunk(extent: TimeRange, removed: TimeRange) -> TimeRange:
-    """What `extent` can still reach when the segments in `removed` are gone: cut where that reaches one of its ends.
-
-    Gaps beside what was removed stay in, so this is an upper bound.
-    """
-    if not removed.overlaps(extent):
-        return extent
-    if removed.contains(extent):
-        return EMPTY
-    if removed.contains(TimeRange(extent.start, removed.end, includes_start=extent.includes_start)):
-        return TimeRange(
-            removed.end, extent.end, includes_start=not removed.includes_end, includes_end=extent.includes_end
-        )
-    if removed.contains(TimeRange(removed.start, extent.end, includes_end=extent.includes_end)):
-        return TimeRange(
-            extent.start, removed.start, includes_start=extent.includes_start, includes_end=not removed.includes_start
-        )
-    return extent
-
-
 def _lives(tx: Tx, flow_id: FlowId, *, incarnation: Incarnation) -> bool:
     found = tx.select(FLOWS, ("incarnation", "deleting"), Query(where=(eq("id", flow_id),), limit=1)).rows
     return found == [(incarnation, False)]
 
 
-def _moved(extent: TimeRange, change: _Change, *, kind: str) -> TimeRange:
-    if kind == _DELETED:
-        return shrunk(extent, TimeRange.parse(change.timerange))
-    if kind != _ADDED:
-        raise InvalidInput(f"segments sent an event of type {kind}")
-    for segment in change.segments:
-        extent = extent.hull(TimeRange.parse(segment.timerange))
-    return extent
+def _extent(envelope: Envelope) -> TimeRange:
+    if envelope.extent is None:
+        raise InvalidInput("an event of segments carries the extent of the flow")
+    try:
+        return TimeRange.parse(envelope.extent)
+    except TimeFormatError as error:
+        raise InvalidInput(str(error)) from None

@@ -13,7 +13,7 @@ from tams_common.outbox import stage
 from tams_common.store import Query, Store, Tx, eq, ge, gt, le, lt
 from tams_common.store.where import Condition
 from tams_common.timerange import TimeRange
-from tams_segments.heads import fenced
+from tams_segments.heads import extent, fenced
 from tams_segments.removal import Doomed, remove
 from tams_segments.tables import HEADS, SEGMENTS, TOMBSTONES, Tombstone
 from tams_segments.timeline import Span, covers, extend
@@ -83,9 +83,11 @@ class Deleter:
         runs = Runs(page.rows, job)
         if runs.doomed:
             now = self._clock()
-            drafts = [segments_deleted(str(run.timerange()), subject_of(job.flow_id, job.facts)) for run in runs.spans]
-            last = stage(tx, drafts, at=later(now, head.event_at), new_id=self._new_id)
-            remove(tx, head, doomed=runs.doomed, now=now, event_at=last)
+            at = later(now, head.event_at)
+            left = remove(tx, head, doomed=runs.doomed, now=now, event_at=at + len(runs.spans) - 1)
+            subject = subject_of(job.flow_id, job.facts, extent=extent(left))
+            drafts = [segments_deleted(str(run.timerange()), subject) for run in runs.spans]
+            stage(tx, drafts, at=at, new_id=self._new_id)
         return Step(runs.last if page.more else None, len(runs.doomed))
 
     async def delete_flow(self, flow_id: FlowId, incarnation: Incarnation) -> bool:

@@ -12,6 +12,7 @@ from tams_common.ids import FlowId, IdSource
 from tams_common.model.facts import FlowFacts
 from tams_common.outbox import stage
 from tams_common.store import Store, Tx
+from tams_common.timerange import EMPTY
 from tams_segments.heads import admit, advanced, extent
 from tams_segments.registration import Ledger, Rules, names_of
 from tams_segments.rendering import segment_body
@@ -27,11 +28,6 @@ class Order(msgspec.Struct, frozen=True):
     flow_id: FlowId
     facts: FlowFacts
     items: Sequence[tuple[int, SegmentPost]]
-
-    @property
-    def subject(self) -> Subject:
-        """What the events of this order are about."""
-        return subject_of(self.flow_id, self.facts)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -73,9 +69,10 @@ class Registrar:
             except InvalidInput as error:
                 failures.append(Failure(index, item, error))
         if batch.rows:
+            subject = subject_of(order.flow_id, order.facts, extent=batch.extent)
             last = stage(
                 tx,
-                segments_added([row.body for row in batch.rows], order.subject),
+                segments_added([row.body for row in batch.rows], subject),
                 at=later(now, head.event_at),
                 new_id=self._new_id,
             )
@@ -91,7 +88,7 @@ class Batch:
         self._head = head
         self._ledger = ledger
         self._timeline = Timeline(taken)
-        self._extent = extent(head)
+        self.extent = extent(head)
 
     def add(self, item: SegmentPost, span: Span | None) -> None:
         """Accepts one more segment, or raises `InvalidInput` and leaves everything as it was."""
@@ -109,14 +106,14 @@ class Batch:
             )
         media = self._ledger.claim(item)
         self._timeline.take(span)
-        self._extent = extend(self._extent, span)
+        self.extent = extend(self.extent, span)
         head = self._head
         body = segment_body(item, media)
         self.rows.append(Segment(head.flow_id, *span, item.object_id, head.version + 1, body))
 
     def write(self, tx: Tx, *, new_head: bool, event_at: int) -> None:
         """Buffers the writes of everything accepted; the head goes with them (ADR 0003)."""
-        head = advanced(self._head, count=self._head.count + len(self.rows), covers=self._extent, event_at=event_at)
+        head = advanced(self._head, count=self._head.count + len(self.rows), covers=self.extent, event_at=event_at)
         if new_head:
             tx.insert(HEADS, [head])
         else:
@@ -143,12 +140,13 @@ class Batch:
         )
 
 
-def subject_of(flow_id: FlowId, facts: FlowFacts) -> Subject:
-    """What events of a flow's segments tell about the flow (EVT-16)."""
+def subject_of(flow_id: FlowId, facts: FlowFacts, *, extent: Span | None) -> Subject:
+    """What events of a flow's segments tell about the flow (EVT-16); `extent` is what they cover after the change."""
     return Subject(
         flow_id=flow_id,
         source_id=facts.source_id,
         flow_collected_by=facts.flow_collected_by,
         source_collected_by=facts.source_collected_by,
         incarnation=facts.incarnation,
+        extent=str(EMPTY if extent is None else extent.timerange()),
     )
