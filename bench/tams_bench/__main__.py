@@ -26,17 +26,17 @@ async def measure(process: Process, sizes: Sizes, *, rounds: int, status: Status
     page_flow = await corpus.seed(process.port, sizes.page_flow)
     status.update("filling: short flow")
     short = await corpus.seed(process.port, sizes.short_flow)
-    raw = RawStore(scratch / "raw.sqlite", process.data / "segments.sqlite", short.id, corpus.BULK)
+    raw = RawStore(scratch / "raw.sqlite", process.data / "segments.sqlite", flow=short.id, rows=corpus.BULK)
     with closing(raw):
-        bench = Bench(process.port, sizes, raw)
-        unsigned = await scenarios.page_bytes(process.port, page_flow, UNSIGNED)
-        signed = await scenarios.page_bytes(process.port, page_flow, SIGNED)
+        bench = Bench(process.port, sizes, raw=raw)
+        unsigned = await scenarios.page_bytes(process.port, page_flow, query=UNSIGNED)
+        signed = await scenarios.page_bytes(process.port, page_flow, query=SIGNED)
         with bare(unsigned) as unsigned_port, bare(signed) as signed_port:
             pairs = [*bench.reads(page_flow, (unsigned_port, signed_port)), bench.busy(page_flow), *bench.writes()]
-            figures = await interleave(pairs, rounds, status.update)
+            figures = await interleave(pairs, rounds, progress=status.update)
         status.update("filling: long flow")
         long = await corpus.seed(process.port, sizes.long_flow)
-        return figures + await interleave(bench.lengths(long, short), rounds, status.update)
+        return figures + await interleave(bench.lengths(long, short), rounds, progress=status.update)
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def main() -> None:
             figures = asyncio.run(measure(process, sizes, rounds=options.rounds, status=status, scratch=scratch))
     report.show(figures, plain)
     if options.write:
-        report.write(options.write, figures, plain)
+        report.write(options.write, figures, plain=plain)
     if not all(figure.holds for figure in figures) or not all(line[3] for line in plain):
         raise SystemExit(1)
 

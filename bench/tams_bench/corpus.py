@@ -29,11 +29,11 @@ def timerange(position: int) -> str:
     return f"[{position * SEGMENT}:0_{(position + 1) * SEGMENT}:0)"
 
 
-async def call(port: int, method: str, path: str, *, json: object = None) -> bytes:
+async def call(port: int, method: str, *, path: str, json: object = None) -> bytes:
     """One request on a connection of its own; raises `LoadError` for a status of 400 or more."""
     connection = await connect(port)
     body = b"" if json is None else msgspec.json.encode(json)
-    status, answer = await connection.exchange(request(method, path, TOKEN, body=body))
+    status, answer = await connection.exchange(request(method, path, token=TOKEN, body=body))
     connection.close()
     if status >= 400:
         raise LoadError(f"{method} {path}: {status} {answer[:500]!r}")
@@ -56,16 +56,16 @@ async def make_flow(port: int) -> str:
             "frame_rate": {"numerator": 25},
         },
     }
-    await call(port, "PUT", f"/flows/{flow}", json=body)
+    await call(port, "PUT", path=f"/flows/{flow}", json=body)
     return flow
 
 
-async def allocate(port: int, flow: str, count: int) -> list[str]:
+async def allocate(port: int, flow: str, *, count: int) -> list[str]:
     """Fresh object ids for `flow`."""
     ids: list[str] = []
     while len(ids) < count:
         body = {"limit": min(BULK, count - len(ids))}
-        answer = msgspec.json.decode(await call(port, "POST", f"/flows/{flow}/storage", json=body))
+        answer = msgspec.json.decode(await call(port, "POST", path=f"/flows/{flow}/storage", json=body))
         ids += [item["object_id"] for item in answer["media_objects"]]
     return ids
 
@@ -73,30 +73,30 @@ async def allocate(port: int, flow: str, count: int) -> list[str]:
 def bulk(flow: str, ids: Sequence[str], *, start: int) -> bytes:
     """The request that registers `ids` on `flow`, one segment each, from segment number `start` on."""
     items = [{"object_id": id_, "timerange": timerange(start + n)} for n, id_ in enumerate(ids)]
-    return request("POST", f"/flows/{flow}/segments", TOKEN, body=msgspec.json.encode(items))
+    return request("POST", f"/flows/{flow}/segments", token=TOKEN, body=msgspec.json.encode(items))
 
 
 def single(flow: str, object_id: str, *, position: int) -> bytes:
     """The request that registers one object as segment number `position`."""
     body = msgspec.json.encode({"object_id": object_id, "timerange": timerange(position)})
-    return request("POST", f"/flows/{flow}/segments", TOKEN, body=body)
+    return request("POST", f"/flows/{flow}/segments", token=TOKEN, body=body)
 
 
 async def seed(port: int, length: int) -> Flow:
     """A flow of `length` segments, each with a media object of its own as a live ingest makes them."""
     flow = await make_flow(port)
     for start in range(0, length, SEED_BULK):
-        ids = await allocate(port, flow, min(SEED_BULK, length - start))
+        ids = await allocate(port, flow, count=min(SEED_BULK, length - start))
         await send_all(port, [bulk(flow, ids, start=start)], clients=1, expect=201)
     return Flow(flow, length)
 
 
 def random_pages(flow: Flow, count: int, *, query: str, randomness: random.Random) -> list[bytes]:
     """Requests for pages of 30 segments that begin at random times of `flow`."""
-    return [request("GET", path, TOKEN) for path in _paths(flow, count, query, randomness)]
+    return [request("GET", path, token=TOKEN) for path in _paths(flow, count, query=query, randomness=randomness)]
 
 
-def _paths(flow: Flow, count: int, query: str, randomness: random.Random) -> Iterator[str]:
+def _paths(flow: Flow, count: int, *, query: str, randomness: random.Random) -> Iterator[str]:
     for _ in range(count):
         position = randomness.randrange(max(1, flow.length - 31))
         wanted = quote(f"[{position * SEGMENT}:0_", safe=":")

@@ -32,7 +32,7 @@ class Result(msgspec.Struct, frozen=True):
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def request(method: str, url_path: str, token: str, *, body: bytes = b"") -> bytes:
+def request(method: str, url_path: str, *, token: str, body: bytes = b"") -> bytes:
     """The bytes of one request."""
     head = f"{method} {url_path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
     if body:

@@ -48,7 +48,7 @@ class Pair(msgspec.Struct, frozen=True):
     against: str = ""
 
 
-async def interleave(pairs: Sequence[Pair], rounds: int, progress: Callable[[str], None]) -> list[Figure]:
+async def interleave(pairs: Sequence[Pair], rounds: int, *, progress: Callable[[str], None]) -> list[Figure]:
     """Measures every pair once per round, the order within a pair alternating."""
     ours: dict[str, list[float]] = {pair.name: [] for pair in pairs}
     reference: dict[str, list[float]] = {pair.name: [] for pair in pairs}

@@ -14,7 +14,7 @@ TABLES = ("segments", "objects")
 class RawStore:
     """A fresh database declared like a store's `segments.sqlite`, with the rows of one of its flows as a pattern."""
 
-    def __init__(self, path: Path, like: Path, flow: str, rows: int) -> None:
+    def __init__(self, path: Path, like: Path, *, flow: str, rows: int) -> None:
         with closing(sqlite3.connect(f"file:{like}?mode=ro", uri=True)) as source:
             names = ",".join("?" * len(TABLES))
             ddl = source.execute(

@@ -65,7 +65,7 @@ def show(figures: Sequence[Figure], plain: Sequence[tuple[str, str, str, bool]])
         console.print(f"{name}: {value} (wanted {wanted}){'' if holds else '  MISSED'}")
 
 
-def write(path: Path, figures: Sequence[Figure], plain: Sequence[tuple[str, str, str, bool]]) -> None:
+def write(path: Path, figures: Sequence[Figure], *, plain: Sequence[tuple[str, str, str, bool]]) -> None:
     """Writes the tables as Markdown."""
     rounds = len(figures[0].ours) if figures else 0
     lines = ["# Benchmarks", "", METHOD.format(rounds=rounds), f"Machine: {machine()}.", ""]

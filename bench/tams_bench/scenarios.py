@@ -33,7 +33,7 @@ class Sizes(msgspec.Struct, frozen=True):
 class Bench:
     """The scenarios on one running store at `port`."""
 
-    def __init__(self, port: int, sizes: Sizes, raw: RawStore) -> None:
+    def __init__(self, port: int, sizes: Sizes, *, raw: RawStore) -> None:
         self._port = port
         self._sizes = sizes
         self._raw = raw
@@ -137,7 +137,7 @@ class Bench:
 
     def _fixed(self, port: int) -> Measure:
         async def measure() -> float:
-            requests = [request("GET", "/", TOKEN)]
+            requests = [request("GET", "/", token=TOKEN)]
             return (await send_for(port, requests, clients=self._sizes.readers, seconds=self._sizes.seconds)).rate
 
         return measure
@@ -161,7 +161,7 @@ class Bench:
     def _append_cost(self, flow: Flow) -> Measure:
         async def measure() -> float:
             count = self._sizes.singles // 8
-            ids = await corpus.allocate(self._port, flow.id, count)
+            ids = await corpus.allocate(self._port, flow.id, count=count)
             start = self._advance(flow.id, count, first=flow.length)
             requests = [corpus.single(flow.id, id_, position=start + n) for n, id_ in enumerate(ids)]
             return 1 / (await send_all(self._port, requests, clients=1, expect=201)).rate
@@ -171,7 +171,7 @@ class Bench:
     def _beside_writer(self, read: Measure) -> Measure:
         async def measure() -> float:
             flow = await corpus.make_flow(self._port)
-            batches = [await corpus.allocate(self._port, flow, corpus.BULK) for _ in range(40)]
+            batches = [await corpus.allocate(self._port, flow, count=corpus.BULK) for _ in range(40)]
             requests = [corpus.bulk(flow, ids, start=n * corpus.BULK) for n, ids in enumerate(batches)]
             writer = asyncio.create_task(self._write_all(requests))
             value = await read()
@@ -194,7 +194,7 @@ class Bench:
 
     async def _bulks(self) -> float:
         flow = await corpus.make_flow(self._port)
-        batches = [await corpus.allocate(self._port, flow, corpus.BULK) for _ in range(self._sizes.bulks)]
+        batches = [await corpus.allocate(self._port, flow, count=corpus.BULK) for _ in range(self._sizes.bulks)]
         requests = [corpus.bulk(flow, ids, start=n * corpus.BULK) for n, ids in enumerate(batches)]
         return (await send_all(self._port, requests, clients=1, expect=201)).rate * corpus.BULK
 
@@ -208,7 +208,7 @@ class Bench:
         made = [await corpus.make_flow(self._port) for _ in range(flows)]
         requests: list[bytes] = []
         each = self._sizes.singles // flows
-        per_flow = [await corpus.allocate(self._port, flow, each) for flow in made]
+        per_flow = [await corpus.allocate(self._port, flow, count=each) for flow in made]
         for position in range(each):
             for flow, ids in zip(made, per_flow, strict=True):
                 requests.append(corpus.single(flow, ids[position], position=position))
@@ -220,7 +220,7 @@ class Bench:
         return start
 
 
-async def page_bytes(port: int, flow: Flow, query: str) -> bytes:
+async def page_bytes(port: int, flow: Flow, *, query: str) -> bytes:
     """One page of `flow`, as the bare handler will return it."""
     (page,) = corpus.random_pages(flow, 1, query=query, randomness=random.Random(1))
     connection = await connect(port)

@@ -63,7 +63,7 @@ def service_prefix(service: str) -> str:
     return f"{PREFIX}{service.replace('-', '_').upper()}_"
 
 
-def read(kind: type[C], prefix: str, environ: Mapping[str, str]) -> C:
+def read(kind: type[C], prefix: str, *, environ: Mapping[str, str]) -> C:
     """Fills `kind` from the keys of `environ` that begin with `prefix`; raises `StartRefused` naming a bad key."""
     values: dict[str, str] = {}
     for name in kind.__struct_fields__:
@@ -73,10 +73,10 @@ def read(kind: type[C], prefix: str, environ: Mapping[str, str]) -> C:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise StartRefused(_named(str(error), kind, prefix)) from None
+        raise StartRefused(_named(str(error), kind, prefix=prefix)) from None
 
 
-def _named(message: str, kind: type[msgspec.Struct], prefix: str) -> str:
+def _named(message: str, kind: type[msgspec.Struct], *, prefix: str) -> str:
     field = next((name for name in kind.__struct_fields__ if re.search(rf"\b{name}\b", message)), "*")
     return f"configuration key {prefix}{field.upper()}: {message}"
 

@@ -157,7 +157,7 @@ class Relay:
     def _oldest(self, tx: Reader) -> list[OutboxRow]:
         if self._is_barred(tx.get(LEASES, (LEASE,))):
             return []
-        sizes = tx.select(OUTBOX, ("size",), Query(limit=self._settings.batch_rows)).rows
+        sizes = tx.select(OUTBOX, ("size",), query=Query(limit=self._settings.batch_rows)).rows
         count = total = 0
         for (size,) in sizes:
             total += int(size or 0)

@@ -79,7 +79,7 @@ class House(Struct):
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     """A catalog without anything in it; nothing runs beside the handlers."""
-    store = SqliteStore(None, "catalog", SERVICE.tables)
+    store = SqliteStore(None, "catalog", tables=SERVICE.tables)
     bus = SqliteBus(None)
     await store.open()
     await store.migrate()

@@ -23,7 +23,7 @@ async def _incarnation(house: House) -> str:
 async def _rows(house: House) -> int:
     tables: tuple[AnyTable, ...] = (FLOWS, SOURCES, COLLECTIONS, EXTENTS)
     return await house.store.read(
-        lambda reader: sum(len(reader.select(table, table.key, Query()).rows) for table in tables)
+        lambda reader: sum(len(reader.select(table, table.key, query=Query()).rows) for table in tables)
     )
 
 

@@ -91,7 +91,7 @@ class Ledger:
 
     async def waiting(self) -> int:
         """Events in the outbox."""
-        return len(await self.store.read(lambda tx: tx.select(OUTBOX, ("id",), Query()).rows))
+        return len(await self.store.read(lambda tx: tx.select(OUTBOX, ("id",), query=Query()).rows))
 
     async def counted(self) -> dict[str, int]:
         """Steps made, by counter."""
@@ -126,7 +126,7 @@ async def opened(
     directory: Path | None, *, clock: Clock = system_clock, settings: Settings = DEFAULTS
 ) -> AsyncIterator[Ledger]:
     """The parts on files in `directory`, with one clock for all of them."""
-    store, bus = SqliteStore(directory, "ledger", TABLES), SqliteBus(directory, clock=clock, settings=settings)
+    store, bus = SqliteStore(directory, "ledger", tables=TABLES), SqliteBus(directory, clock=clock, settings=settings)
     await store.open()
     await store.migrate()
     await bus.open()

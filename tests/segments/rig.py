@@ -137,7 +137,7 @@ async def running(
     common = common or Common()
     clock = ManualClock()
     async with AsyncExitStack() as stack:
-        store = SqliteStore(directory, SERVICE.name, TABLES)
+        store = SqliteStore(directory, SERVICE.name, tables=TABLES)
         objects = LocalObjects(media, url_lifetime=common.min_presigned_url_timeout, clock=clock)
         bus = SqliteBus(None, clock=clock)
         for resource in (store, objects, bus):

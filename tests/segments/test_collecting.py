@@ -21,7 +21,7 @@ async def throw_away(rig: Rig, *keys: str, storage_id: str | None = None) -> Non
 
 
 async def test_what_cannot_be_removed_is_put_off_alone(rig: Rig) -> None:
-    await rig.objects.put("good", _bytes(), {})
+    await rig.objects.put("good", _bytes(), headers={})
     stubborn = path_of(rig.objects.directory, "bad")
     stubborn.mkdir(parents=True)
     await throw_away(rig, "bad", "good")
@@ -53,7 +53,7 @@ async def test_more_than_one_batch_goes_in_one_sweep(rig: Rig) -> None:
 async def test_it_looks_when_asked(rig: Rig) -> None:
     collector = rig.collector
     running = asyncio.create_task(collector.run())
-    await rig.objects.put("key", _bytes(), {})
+    await rig.objects.put("key", _bytes(), headers={})
     await throw_away(rig, "key")
     collector.prompt()
 

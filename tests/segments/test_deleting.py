@@ -122,7 +122,7 @@ async def test_bytes_of_the_last_reference_are_removed(rig: Rig) -> None:
     await rig.client.delete(SEGMENTS)
     assert (await rig.client.get(f"/objects/{name}")).json()["referenced_by_flows"] == [OTHER_FLOW]
     key = url.partition("/media/")[2].partition("?")[0]
-    await rig.objects.put(key, _bytes(b"media"), {})
+    await rig.objects.put(key, _bytes(b"media"), headers={})
     await rig.client.delete(f"/flows/{OTHER_FLOW}/segments")
     await rig.client.get(f"/objects/{name}", expect=404)
     assert await rig.objects.head(key) is not None

@@ -92,8 +92,8 @@ async def test_a_bad_segment_is_refused_alone_and_in_a_list(
     memory_api: Api, change: dict[str, object], named: str
 ) -> None:
     flow = await words.make_flow(memory_api)
-    (item,) = await words.allocate(memory_api, flow, 1)
-    bad = words.segment(item["object_id"], 0, 1) | change
+    (item,) = await words.allocate(memory_api, flow, count=1)
+    bad = words.segment(item["object_id"], 0, end=1) | change
     answer = await memory_api.post(f"/flows/{flow}/segments", bad, expect=400)
     assert named in problem(answer)["detail"]
     listed = await memory_api.call("POST", f"/flows/{flow}/segments", json=[bad], expect=(200, 400))
@@ -128,7 +128,7 @@ async def test_object_ids_may_be_anything(memory_api: Api, object_id: str) -> No
     (item,) = (await memory_api.post(f"/flows/{flow}/storage", {"object_ids": [object_id]})).json()["media_objects"]
     assert item["object_id"] == object_id
     await memory_api.upload(item["put_url"], b"media")
-    await memory_api.post(f"/flows/{flow}/segments", words.segment(object_id, 0, 1))
+    await memory_api.post(f"/flows/{flow}/segments", words.segment(object_id, 0, end=1))
     found = (await memory_api.get(f"/objects/{escaped(object_id)}")).json()
     assert found["id"] == object_id
     assert found["referenced_by_flows"] == [flow]

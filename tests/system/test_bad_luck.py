@@ -52,10 +52,10 @@ async def test_kill_in_the_middle_of_a_bulk_post(tmp_path: Path, moment: int) ->
     data = tmp_path / "data"
     async with processes.dev(data) as child, Api(child.url, TOKEN) as api:
         flow = await words.make_flow(api)
-        objects = [item for _ in range(3) for item in await words.allocate(api, flow, 300)]
+        objects = [item for _ in range(3) for item in await words.allocate(api, flow, count=300)]
         ids = [item["object_id"] for item in objects]
         await api.upload(objects[0]["put_url"], b"media" * 1000)
-        items = [words.segment(id_, n, n + 1) for n, id_ in enumerate(ids)]
+        items = [words.segment(id_, n, end=n + 1) for n, id_ in enumerate(ids)]
         posting = asyncio.create_task(api.call("POST", f"/flows/{flow}/segments", json=items, expect=(201,)))
         await asyncio.wait([posting], timeout=moment * 0.012)
         child.kill()
@@ -68,7 +68,7 @@ async def test_kill_in_the_middle_of_a_bulk_post(tmp_path: Path, moment: int) ->
         if not isinstance(answered[0], BaseException):
             assert stored == ids
         # A later event of the same flow: when it has come, all earlier ones have.
-        (last,) = await words.fill(api, flow, 1, start=5000)
+        (last,) = await words.fill(api, flow, count=1, start=5000)
         assert await segment_events(data, until=last) == [*stored, last]
         if stored:
             (first,) = (await api.get(f"/flows/{flow}/segments?limit=1&timerange={escaped('[0:0]')}")).json()
@@ -84,10 +84,10 @@ async def test_two_processes_race_for_one_timeline(tmp_path: Path) -> None:
             accepted: list[tuple[int, int]] = []
 
             async def writer(api: Api, offset: int) -> None:
-                ids = [item["object_id"] for item in await words.allocate(api, flow, 40)]
+                ids = [item["object_id"] for item in await words.allocate(api, flow, count=40)]
                 for n, id_ in enumerate(ids):
                     start = 3 * n + offset
-                    body = words.segment(id_, start, start + 2)
+                    body = words.segment(id_, start, end=start + 2)
                     answer = await api.call("POST", f"/flows/{flow}/segments", json=body, expect=(201, 400))
                     if answer.status == 201:
                         accepted.append((start, start + 2))
@@ -105,11 +105,11 @@ async def test_read_only_holds_at_every_replica(tmp_path: Path) -> None:
         first, second = (child.url for child in children["api-gateway"])
         async with Api(first, TOKEN) as one, Api(second, TOKEN) as two:
             flow = await words.make_flow(one)
-            ids = [item["object_id"] for item in await words.allocate(two, flow, 20)]
+            ids = [item["object_id"] for item in await words.allocate(two, flow, count=20)]
             for n in range(0, 20, 2):
-                await two.post(f"/flows/{flow}/segments", words.segment(ids[n], n, n + 1))
+                await two.post(f"/flows/{flow}/segments", words.segment(ids[n], n, end=n + 1))
                 await one.put(f"/flows/{flow}/read_only", True, expect=204)
-                body = words.segment(ids[n + 1], n + 1, n + 2)
+                body = words.segment(ids[n + 1], n + 1, end=n + 2)
                 await two.post(f"/flows/{flow}/segments", body, expect=403)
                 await one.post(f"/flows/{flow}/segments", body, expect=403)
                 await two.put(f"/flows/{flow}/read_only", False, expect=204)

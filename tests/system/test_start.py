@@ -48,7 +48,7 @@ async def test_the_token_is_made_once_and_kept(tmp_path: Path) -> None:
 async def test_data_outlive_a_restart(tmp_path: Path) -> None:
     async with processes.dev(tmp_path / "data") as child, Api(child.url, TOKEN) as api:
         flow = await words.make_flow(api)
-        ids = await words.fill(api, flow, 3)
+        ids = await words.fill(api, flow, count=3)
         assert await child.stop() == 0
     async with processes.dev(tmp_path / "data") as child, Api(child.url, TOKEN) as api:
         assert [item["object_id"] for item in await api.all(f"/flows/{flow}/segments")] == ids

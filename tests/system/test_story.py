@@ -17,7 +17,7 @@ async def test_media_in_and_media_out(api: Api) -> None:
     made = await api.put(f"/flows/{flow}", words.video_flow(flow, source, label="camera 1"), expect=201)
     assert made.json()["id"] == flow
     assert (await api.get(f"/sources/{source}")).json()["format"] == words.VIDEO
-    allocated = await words.allocate(api, flow, 5)
+    allocated = await words.allocate(api, flow, count=5)
     media = [random.Random(n).randbytes(50_000 + n) for n in range(5)]
     for item, data in zip(allocated, media, strict=True):
         assert item["presigned"] is True
@@ -25,7 +25,7 @@ async def test_media_in_and_media_out(api: Api) -> None:
         await api.upload(item["put_url"], data)
     ids = [item["object_id"] for item in allocated]
     assert (await api.get(f"/objects/{escaped(ids[0])}", expect=404)).status == 404
-    await api.post(f"/flows/{flow}/segments", [words.segment(id_, 2 * n, 2 * n + 2) for n, id_ in enumerate(ids)])
+    await api.post(f"/flows/{flow}/segments", [words.segment(id_, 2 * n, end=2 * n + 2) for n, id_ in enumerate(ids)])
 
     window = await api.get(f"/flows/{flow}/segments?timerange={escaped('[3:0_7:0)')}")
     assert [item["object_id"] for item in window.json()] == ids[1:4]
@@ -42,7 +42,7 @@ async def test_media_in_and_media_out(api: Api) -> None:
 
 async def test_pages_follow_the_link_and_survive_writes_between_them(api: Api) -> None:
     flow = await words.make_flow(api)
-    ids = await words.fill(api, flow, 25)
+    ids = await words.fill(api, flow, count=25)
     first = await api.get(f"/flows/{flow}/segments?limit=10&accept_get_urls=")
     assert first.headers["X-Paging-Limit"] == "10"
     assert first.headers["X-Paging-Count"] == "10"
@@ -50,7 +50,7 @@ async def test_pages_follow_the_link_and_survive_writes_between_them(api: Api) -
     assert first.next is not None
     assert first.next.startswith(api.url + "/flows/")
     assert "accept_get_urls=" in first.next
-    await words.fill(api, flow, 5, start=50)
+    await words.fill(api, flow, count=5, start=50)
     rest = await api.all(first.next)
     assert [item["object_id"] for item in first.json() + rest][:25] == ids
     assert len(rest) == 20
@@ -60,21 +60,21 @@ async def test_pages_follow_the_link_and_survive_writes_between_them(api: Api) -
 
 async def test_overlaps_are_refused_and_the_rest_goes_in(api: Api) -> None:
     flow = await words.make_flow(api)
-    await words.fill(api, flow, 3)
-    ids = [item["object_id"] for item in await words.allocate(api, flow, 3)]
-    items = [words.segment(ids[0], 6, 8), words.segment(ids[1], 5, 7), words.segment(ids[2], 8, 10)]
+    await words.fill(api, flow, count=3)
+    ids = [item["object_id"] for item in await words.allocate(api, flow, count=3)]
+    items = [words.segment(ids[0], 6, end=8), words.segment(ids[1], 5, end=7), words.segment(ids[2], 8, end=10)]
     answer = await api.post(f"/flows/{flow}/segments", items, expect=200)
     (failed,) = answer.json()["failed_segments"]
     assert (failed["object_id"], failed["timerange"]) == (ids[1], "[5:0_7:0)")
     assert "overlap" in failed["error"]["summary"].lower() + str(failed["error"]).lower()
     assert len(await api.all(f"/flows/{flow}/segments?accept_get_urls=")) == 5
-    await api.post(f"/flows/{flow}/segments", words.segment(ids[1], 9, 11), expect=400)
+    await api.post(f"/flows/{flow}/segments", words.segment(ids[1], 9, end=11), expect=400)
 
 
 async def test_every_change_reaches_the_catalog_by_event(api: Api) -> None:
     flow = await words.make_flow(api)
     assert (await api.get(f"/flows/{flow}?include_timerange=true")).json()["timerange"] == "()"
-    await words.fill(api, flow, 3, start=100)
+    await words.fill(api, flow, count=3, start=100)
     own = (await api.get(f"/flows/{flow}?include_timerange=true")).json()
     assert own["timerange"] == "[100:0_106:0)"
 
@@ -86,7 +86,7 @@ async def test_every_change_reaches_the_catalog_by_event(api: Api) -> None:
 
 async def test_head_answers_like_get_without_a_body(api: Api) -> None:
     flow = await words.make_flow(api)
-    (id_,) = await words.fill(api, flow, 1)
+    (id_,) = await words.fill(api, flow, count=1)
     for path in ("/", "/service", "/service/storage-backends", "/flows", f"/flows/{flow}", f"/flows/{flow}/segments"):
         got, head = await api.get(path), await api.head(path)
         assert head.body == b""
@@ -98,7 +98,7 @@ async def test_head_answers_like_get_without_a_body(api: Api) -> None:
 
 async def test_deleting_segments_and_flows_frees_everything(api: Api) -> None:
     flow = await words.make_flow(api)
-    ids = await words.fill(api, flow, 5)
+    ids = await words.fill(api, flow, count=5)
     source = (await api.get(f"/flows/{flow}")).json()["source_id"]
     await api.delete(f"/flows/{flow}/segments?timerange={escaped('[1:0_7:0)')}")
     assert [item["object_id"] for item in await api.all(f"/flows/{flow}/segments")] == [ids[0], ids[3], ids[4]]
@@ -114,27 +114,27 @@ async def test_deleting_segments_and_flows_frees_everything(api: Api) -> None:
         return (await api.put(f"/flows/{flow}", body, expect=(201, 400))).status == 201
 
     await eventually(recreated)
-    await words.fill(api, flow, 2)
+    await words.fill(api, flow, count=2)
     assert len(await api.all(f"/flows/{flow}/segments")) == 2
 
 
 async def test_a_read_only_flow_takes_nothing(api: Api) -> None:
     flow = await words.make_flow(api)
-    (id_,) = [item["object_id"] for item in await words.allocate(api, flow, 1)]
+    (id_,) = [item["object_id"] for item in await words.allocate(api, flow, count=1)]
     await api.put(f"/flows/{flow}/read_only", True, expect=204)
-    await api.post(f"/flows/{flow}/segments", words.segment(id_, 0, 1), expect=403)
+    await api.post(f"/flows/{flow}/segments", words.segment(id_, 0, end=1), expect=403)
     await api.post(f"/flows/{flow}/storage", {"limit": 1}, expect=403)
     await api.delete(f"/flows/{flow}/segments", expect=403)
     await api.delete(f"/flows/{flow}", expect=403)
     await api.put(f"/flows/{flow}/read_only", False, expect=204)
-    await api.post(f"/flows/{flow}/segments", words.segment(id_, 0, 1))
+    await api.post(f"/flows/{flow}/segments", words.segment(id_, 0, end=1))
 
 
 async def test_bulk_of_six_megabytes(api: Api) -> None:
     flow = await words.make_flow(api)
-    (object_id,) = await words.fill(api, flow, 1)
+    (object_id,) = await words.fill(api, flow, count=1)
     padding = "x" * 600
-    items = [words.segment(object_id, n, n + 1, ts_offset=f"{n}:0", padding=padding) for n in range(10, 8_410)]
+    items = [words.segment(object_id, n, end=n + 1, ts_offset=f"{n}:0", padding=padding) for n in range(10, 8_410)]
     answer = await api.post(f"/flows/{flow}/segments", items, expect=201)
     assert answer.body in (b"", b"{}", b"null")
     assert len(await api.all(f"/flows/{flow}/segments?limit=300&accept_get_urls=")) == 8_401

@@ -30,7 +30,7 @@ def video_flow(flow_id: str, source_id: str, **more: object) -> dict[str, object
     return body | more
 
 
-def segment(object_id: str, start: int, end: int, **more: object) -> dict[str, object]:
+def segment(object_id: str, start: int, *, end: int, **more: object) -> dict[str, object]:
     """A segment from `start` to `end` seconds."""
     return {"object_id": object_id, "timerange": f"[{start}:0_{end}:0)"} | more
 
@@ -42,7 +42,7 @@ async def make_flow(api: Api, **more: object) -> str:
     return flow_id
 
 
-async def allocate(api: Api, flow_id: str, count: int) -> list[Any]:
+async def allocate(api: Api, flow_id: str, *, count: int) -> list[Any]:
     """Fresh media objects for `flow_id`, as the store describes them."""
     answer = (await api.post(f"/flows/{flow_id}/storage", {"limit": count})).json()
     assert list(answer) == ["media_objects"]
@@ -51,9 +51,9 @@ async def allocate(api: Api, flow_id: str, count: int) -> list[Any]:
     return objects
 
 
-async def fill(api: Api, flow_id: str, count: int, *, seconds: int = 2, start: int = 0) -> list[str]:
+async def fill(api: Api, flow_id: str, *, count: int, seconds: int = 2, start: int = 0) -> list[str]:
     """Registers `count` contiguous segments in one request; their object ids."""
-    ids = [item["object_id"] for item in await allocate(api, flow_id, count)]
-    items = [segment(id_, start + n * seconds, start + (n + 1) * seconds) for n, id_ in enumerate(ids)]
+    ids = [item["object_id"] for item in await allocate(api, flow_id, count=count)]
+    items = [segment(id_, start + n * seconds, end=start + (n + 1) * seconds) for n, id_ in enumerate(ids)]
     await api.post(f"/flows/{flow_id}/segments", items)
     return ids

@@ -92,11 +92,11 @@ class Download(msgspec.Struct, frozen=True):
 class ServesBytes(Protocol):
     """A backend whose URLs point back at the store itself: it checks their signatures and moves the bytes."""
 
-    def verify(self, method: str, key: str, query: str) -> str | None:
+    def verify(self, method: str, key: str, *, query: str) -> str | None:
         """Checks the signature in the raw `query`; returns the content type signed for (PUT), raises `Forbidden`."""
         ...
 
-    async def put(self, key: str, body: AsyncIterator[bytes], headers: Mapping[str, str]) -> ObjectInfo:
+    async def put(self, key: str, body: AsyncIterator[bytes], *, headers: Mapping[str, str]) -> ObjectInfo:
         """Stores a body as it streams in, whole or not at all; checks `Content-Length`, `Content-MD5` and
         `x-amz-checksum-*` of `headers` (lower-case names); raises `InvalidInput` or `TooLarge`."""
         ...

@@ -47,7 +47,7 @@ def dev(data: Path, **options: str | None) -> None:
     """Run the whole store in this process; nothing else is needed."""
     from tams_common.runtime import dev, process
 
-    process.run(dev.serve(data, {name: value for name, value in options.items() if value}, os.environ))
+    process.run(dev.serve(data, {name: value for name, value in options.items() if value}, environ=os.environ))
 
 
 @main.command()
@@ -65,9 +65,9 @@ def run(service: str, listen: str | None) -> None:
 @main.command()
 def services() -> None:
     """List the installed services and the configuration keys of each."""
-    _print_keys("every service", "TAMS_", Common)
+    _print_keys("every service", "TAMS_", kind=Common)
     for service in registry.load_all():
-        _print_keys(service.name, service_prefix(service.name), service.config)
+        _print_keys(service.name, service_prefix(service.name), kind=service.config)
 
 
 @main.command()
@@ -94,7 +94,7 @@ def migrate(store: str | None) -> None:
         return await opened.status()
 
     for service in _with_tables():
-        for table in asyncio.run(_on_store(service, store, bring_up)):
+        for table in asyncio.run(_on_store(service, store, work=bring_up)):
             click.echo(f"{service.name:10} {table.name:24} version {table.stored_version}")
 
 
@@ -107,7 +107,7 @@ def status(store: str | None) -> None:
         return await opened.status()
 
     for service in _with_tables():
-        for table in asyncio.run(_on_store(service, store, look)):
+        for table in asyncio.run(_on_store(service, store, work=look)):
             stored = "absent" if table.stored_version is None else f"{table.stored_version}/{table.declared_version}"
             projections = " ".join(f"{name}{'' if on else ' (off)'}" for name, on in table.projections.items())
             click.echo(
@@ -116,12 +116,12 @@ def status(store: str | None) -> None:
 
 
 async def _on_store(
-    service: AnyService, url: str | None, work: Callable[[Store], Awaitable[list[TableStatus]]]
+    service: AnyService, url: str | None, *, work: Callable[[Store], Awaitable[list[TableStatus]]]
 ) -> list[TableStatus]:
     from tams_common.runtime import wiring
 
-    common = read(Common, "TAMS_", os.environ)
-    opened = wiring.make_store(url or common.store_url, service.name, service.tables)
+    common = read(Common, "TAMS_", environ=os.environ)
+    opened = wiring.make_store(url or common.store_url, service.name, tables=service.tables)
     await opened.open()
     try:
         return await work(opened)
@@ -133,7 +133,7 @@ def _with_tables() -> list[AnyService]:
     return [service for service in registry.load_all() if service.tables]
 
 
-def _print_keys(title: str, prefix: str, kind: type[msgspec.Struct]) -> None:
+def _print_keys(title: str, prefix: str, *, kind: type[msgspec.Struct]) -> None:
     click.echo(title)
     for field in msgspec.structs.fields(kind):
         default = "required" if field.required else f"[{field.default!r}]"

@@ -17,18 +17,20 @@ FLOW_ID: Final = "10000000-0000-4000-8000-000000000001"
 SOURCE_ID: Final = "20000000-0000-4000-8000-000000000001"
 
 
-async def serve(data: Path, options: Mapping[str, str], environ: Mapping[str, str]) -> None:
+async def serve(data: Path, options: Mapping[str, str], *, environ: Mapping[str, str]) -> None:
     """Runs every installed service until SIGTERM or SIGINT. `options` come from the command line and win.
 
     Raises `StartRefused` when another `tams dev` uses `data`, or the data are of a newer version.
     """
     with locked(data):
         token = options.get("token") or dev_token(data)
-        host = Host(registry.load_all(), configuration(data, options, environ) | gateway_token(token), migrate=True)
-        await serve_until_signal(host, lambda: greeting(host, data, token))
+        host = Host(
+            registry.load_all(), configuration(data, options, environ=environ) | gateway_token(token), migrate=True
+        )
+        await serve_until_signal(host, lambda: greeting(host, data, token=token))
 
 
-def configuration(data: Path, options: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+def configuration(data: Path, options: Mapping[str, str], *, environ: Mapping[str, str]) -> dict[str, str]:
     """The configuration of a development store: all under `data` unless `options` or `environ` say otherwise."""
     chosen = {"store": f"sqlite:{data}", "bus": f"sqlite:{data}", "objects": f"local:{data / 'media'}"}
     keys = {"store": "TAMS_STORE_URL", "bus": "TAMS_BUS_URL", "objects": "TAMS_OBJECTS_URL", "listen": "TAMS_LISTEN"}
@@ -74,7 +76,7 @@ def dev_token(data: Path) -> str:
     return token
 
 
-def greeting(host: Host, data: Path, token: str) -> str:
+def greeting(host: Host, data: Path, *, token: str) -> str:
     """What a newcomer reads at the start: where the store is, and three requests that work when pasted."""
     auth = f"-H 'Authorization: Bearer {token}'"
     flow = (

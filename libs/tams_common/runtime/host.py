@@ -60,8 +60,8 @@ class Host:
         self._services = services
         self._migrate = migrate
         check_keys(environ, {service.name: service.config for service in services})
-        self.common = read(Common, "TAMS_", environ)
-        self._configs = {s.name: read(s.config, service_prefix(s.name), environ) for s in services}
+        self.common = read(Common, "TAMS_", environ=environ)
+        self._configs = {s.name: read(s.config, service_prefix(s.name), environ=environ) for s in services}
         self._apps: dict[str, App] = {}
         self._stores: dict[str, Store] = {}
         self._registry = process_registry()
@@ -128,7 +128,7 @@ class Host:
     async def _open_store(self, service: AnyService) -> Store:
         if not service.tables:
             return cast(Store, Absent("store"))
-        store = await self._opened(wiring.make_store(self.common.store_url, service.name, service.tables))
+        store = await self._opened(wiring.make_store(self.common.store_url, service.name, tables=service.tables))
         if self._migrate:
             await store.migrate()
         for table in await store.status():

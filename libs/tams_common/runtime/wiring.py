@@ -13,13 +13,13 @@ from tams_common.store.table import AnyTable
 MEMORY = ":memory:"
 
 
-def make_store(url: str, name: str, tables: Sequence[AnyTable]) -> Store:
+def make_store(url: str, name: str, *, tables: Sequence[AnyTable]) -> Store:
     """The tables of the service `name` at `url`, not yet opened."""
     scheme, place = split(url, "store_url")
     if scheme == "sqlite":
         from tams_common.store.sqlite import SqliteStore
 
-        return SqliteStore(directory_of(place), name, tables)
+        return SqliteStore(directory_of(place), name, tables=tables)
     raise StartRefused(f"configuration key TAMS_STORE_URL: no store is known for {url!r}; expected sqlite:DIRECTORY")
 
 

@@ -57,7 +57,7 @@ class Reader(Protocol):
         """Whole rows that meet `query`."""
         ...
 
-    def select(self, table: AnyTable, columns: Sequence[str], query: Query) -> Page[tuple[Scalar, ...]]:
+    def select(self, table: AnyTable, columns: Sequence[str], *, query: Query) -> Page[tuple[Scalar, ...]]:
         """Only `columns` of the rows that meet `query`: how a rendered body is read as bytes."""
         ...
 

@@ -47,7 +47,7 @@ class Snapshot:
         page = self._backend.fetch_page(table, layout.names, query=resolve(layout, query))
         return Page(list(map(layout.make, page.rows)), page.more, page.width)
 
-    def select(self, table: AnyTable, columns: Sequence[str], query: Query) -> Page[tuple[Scalar, ...]]:
+    def select(self, table: AnyTable, columns: Sequence[str], *, query: Query) -> Page[tuple[Scalar, ...]]:
         """Only `columns` of the rows that meet `query`."""
         layout = self._layouts.of(table)
         for column in columns:

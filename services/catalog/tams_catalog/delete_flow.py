@@ -31,5 +31,5 @@ def finish_deletion(tx: Tx, flow_id: FlowId, *, incarnation: Incarnation) -> Non
 def unfinished_deletions(reader: Reader, after: FlowId | None, *, limit: int) -> list[tuple[FlowId, Incarnation]]:
     """Flows that are hidden, but not yet gone, in the order of their ids."""
     query = Query(where=(eq("deleting", True),), after=None if after is None else (after,), limit=limit)
-    page = reader.select(FLOWS, ("id", "incarnation"), query)
+    page = reader.select(FLOWS, ("id", "incarnation"), query=query)
     return [(FlowId(str(flow_id)), Incarnation(str(incarnation))) for flow_id, incarnation in page.rows]

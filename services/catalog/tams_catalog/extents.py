@@ -41,7 +41,7 @@ def apply(tx: Tx, envelope: Envelope) -> None:
 
 
 def _lives(tx: Tx, flow_id: FlowId, *, incarnation: Incarnation) -> bool:
-    found = tx.select(FLOWS, ("incarnation", "deleting"), Query(where=(eq("id", flow_id),), limit=1)).rows
+    found = tx.select(FLOWS, ("incarnation", "deleting"), query=Query(where=(eq("id", flow_id),), limit=1)).rows
     return found == [(incarnation, False)]
 
 

@@ -89,7 +89,7 @@ def _join(changes: Changes, flow: FlowState) -> None:
 def _leave(changes: Changes, flow: FlowState) -> None:
     """Removes the source that `flow` no longer has, unless it has other flows (SRC-4)."""
     living = Query(where=(eq("source_id", flow.source_id), eq("deleting", False)), limit=2)
-    others = [row for row in changes.tx.select(FLOWS, ("id",), living).rows if row[0] != flow.id]
+    others = [row for row in changes.tx.select(FLOWS, ("id",), query=living).rows if row[0] != flow.id]
     if others:
         changes.touch_source(flow.source_id)
     else:

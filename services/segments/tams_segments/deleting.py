@@ -79,7 +79,7 @@ class Deleter:
         head = tx.get(HEADS, (job.flow_id,))
         if head is None or head.deleting or head.incarnation != job.facts.incarnation:
             return Step(None, 0)
-        page = tx.select(SEGMENTS, _COLUMNS, _query(job, after))
+        page = tx.select(SEGMENTS, _COLUMNS, query=_query(job, after))
         runs = Runs(page.rows, job)
         if runs.doomed:
             now = self._clock()
@@ -102,7 +102,7 @@ class Deleter:
         head = fenced(stored, flow_id, incarnation=incarnation)
         if head is None:
             return True
-        rows: list[Any] = tx.select(SEGMENTS, _COLUMNS, Query((eq("flow_id", flow_id),), limit=BATCH)).rows
+        rows: list[Any] = tx.select(SEGMENTS, _COLUMNS, query=Query((eq("flow_id", flow_id),), limit=BATCH)).rows
         now = self._clock()
         if rows:
             head = remove(tx, head, doomed=[_doomed(row) for row in rows], now=now, event_at=head.event_at)

@@ -68,7 +68,7 @@ def read_page(tx: Reader, query: SegmentQuery) -> SegmentPage:
         reverse=query.reverse,
         width=query.after.width if query.after else 0,
     )
-    page = tx.select(SEGMENTS, _COLUMNS, asked)
+    page = tx.select(SEGMENTS, _COLUMNS, query=asked)
     rows: list[Any] = page.rows
     if not rows:
         return NOTHING

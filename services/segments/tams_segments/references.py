@@ -30,7 +30,7 @@ def flows_of(tx: Reader, known: MediaObject, *, after: str | None, limit: int) -
 def _init_users(tx: Reader, name: str, *, after: str | None, limit: int) -> list[str]:
     position = None if after is None else (name, after)
     query = Query((eq("init_object_id", name),), after=position, limit=limit)
-    rows: list[Any] = tx.select(INIT_USES, ("flow_id",), query).rows
+    rows: list[Any] = tx.select(INIT_USES, ("flow_id",), query=query).rows
     return [row[0] for row in rows]
 
 
@@ -40,7 +40,7 @@ def _media_users(tx: Reader, name: str, *, after: str | None, limit: int) -> lis
     while len(flows) < limit:
         position = None if after is None else (name, after, _LAST)
         query = Query((eq("object_id", name),), order=_BY_OBJECT, after=position, limit=1)
-        rows: list[Any] = tx.select(SEGMENTS, ("flow_id",), query).rows
+        rows: list[Any] = tx.select(SEGMENTS, ("flow_id",), query=query).rows
         if not rows:
             break
         after = rows[0][0]

@@ -45,15 +45,15 @@ def floor(tx: Reader, flow_id: str, *, at: int, object_id: str | None = None) ->
     where: tuple[Condition, ...] = (eq("flow_id", flow_id), le("start_ns", at))
     if object_id is not None:
         where = (*where, eq("object_id", object_id))
-    rows = tx.select(SEGMENTS, _SPAN, Query(where, limit=1, reverse=True)).rows
+    rows = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, reverse=True)).rows
     return _span(rows[0]) if rows else None
 
 
 def edges(tx: Reader, flow_id: FlowId) -> Span | None:
     """The extent of a flow as its segments tell it, for when the head's is no longer known."""
     where = (eq("flow_id", flow_id),)
-    first = tx.select(SEGMENTS, _SPAN, Query(where, limit=1)).rows
-    last = tx.select(SEGMENTS, _SPAN, Query(where, limit=1, reverse=True)).rows
+    first = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1)).rows
+    last = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, reverse=True)).rows
     if not first or not last:
         return None
     end = _span(last[0])
@@ -62,7 +62,7 @@ def edges(tx: Reader, flow_id: FlowId) -> Span | None:
 
 def _between(tx: Reader, flow_id: str, *, start: int, last: int, limit: int) -> list[Span]:
     where = (eq("flow_id", flow_id), gt("start_ns", start), le("start_ns", last))
-    return [_span(row) for row in tx.select(SEGMENTS, _SPAN, Query(where, limit=limit)).rows]
+    return [_span(row) for row in tx.select(SEGMENTS, _SPAN, query=Query(where, limit=limit)).rows]
 
 
 def _next(spans: Sequence[Span], at: int, *, reached: int) -> int:

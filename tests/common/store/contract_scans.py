@@ -104,7 +104,7 @@ class ScanContract(Contract):
 
     async def test_conditions_are_all_met(self, look: "Look") -> None:
         where = (eq("size", 10), IsNull("colour", negate=True), gt("id", "a"))
-        page = await look(lambda r: r.select(ITEMS, ("version",), Query(where=where)))
+        page = await look(lambda r: r.select(ITEMS, ("version",), query=Query(where=where)))
         assert page.rows == [(4,), (7,)]
         assert not page.more
 
@@ -134,7 +134,7 @@ class ScanContract(Contract):
 
     async def test_a_page_of_a_condition_ends_where_its_rows_end(self, look: "Look") -> None:
         query = Query(where=(eq("size", 10),), order=("size", "id"), after=(10, "a"), limit=2)
-        page = await look(lambda r: r.select(ITEMS, ("id", "size"), query))
+        page = await look(lambda r: r.select(ITEMS, ("id", "size"), query=query))
         assert page.rows == [("d", 10), ("g", 10)]
         assert not page.more
 
@@ -169,7 +169,7 @@ class ScanContract(Contract):
         with pytest.raises(TypeError, match="nothing"):
             await look(lambda r: r.scan(ITEMS, query))
         with pytest.raises(TypeError, match="nothing"):
-            await look(lambda r: r.select(ITEMS, ("nothing",), Query()))
+            await look(lambda r: r.select(ITEMS, ("nothing",), query=Query()))
 
     @pytest.mark.parametrize(
         "condition",
@@ -203,7 +203,7 @@ class ScanContract(Contract):
             assert not page.more
             page = tx.scan(ITEMS, Query(limit=2, reverse=True, after=("e",)))
             assert page.rows == [Item("d", 2), Item("cc")]
-            assert tx.select(ITEMS, ("version",), Query(where=(eq("version", 2),))).rows == [(2,), (2,)]
+            assert tx.select(ITEMS, ("version",), query=Query(where=(eq("version", 2),))).rows == [(2,), (2,)]
 
         await store.run(work)
 

@@ -106,4 +106,4 @@ class WindowContract(Contract):
         with pytest.raises(TypeError, match=f"clips is windowed.*{words}"):
             await filled.read(lambda r: r.scan(CLIPS, query))
         with pytest.raises(TypeError, match=f"clips is windowed.*{words}"):
-            await filled.run(lambda tx: tx.select(CLIPS, ("start",), query))
+            await filled.run(lambda tx: tx.select(CLIPS, ("start",), query=query))

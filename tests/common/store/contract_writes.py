@@ -133,7 +133,7 @@ class WriteContract(Contract):
         found = await store.read(lambda r: r.scan(ITEMS, Query()).rows)
         assert found == rows
         assert [type(row.ready) for row in found] == [bool] * 3
-        picked = await store.read(lambda r: r.select(ITEMS, ("sealed", "id", "ready"), Query()).rows)
+        picked = await store.read(lambda r: r.select(ITEMS, ("sealed", "id", "ready"), query=Query()).rows)
         assert picked == [(None, "", False), (True, "bare", False), (False, "full", True)]
         assert [type(ready) for _, _, ready in picked] == [bool] * 3
 
@@ -225,7 +225,7 @@ class GuardContract(Contract):
             tx.insert(CLIPS, [Clip(flow=flow, start=1), Clip(flow=flow, start=2)])
 
         await store.run(work)
-        assert await store.read(lambda r: len(r.select(CLIPS, ("start",), Query()).rows)) == 2
+        assert await store.read(lambda r: len(r.select(CLIPS, ("start",), query=Query()).rows)) == 2
 
     async def test_an_insert_without_its_guard_is_a_mistake_that_names_both(self, store: Store) -> None:
         await store.run(lambda tx: tx.insert(HEADS, [Head("f"), Head("g")]))

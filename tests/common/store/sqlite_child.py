@@ -30,7 +30,7 @@ async def _write(store: SqliteStore, flow: str, *, runs: int) -> None:
 
 async def main(directory: str, flow: str, *, runs: int) -> None:
     """Writes with several tasks at once: `runs` times each to `flow`, or to a flow of its own where that is `each`."""
-    store = SqliteStore(Path(directory), "tables", TABLES)
+    store = SqliteStore(Path(directory), "tables", tables=TABLES)
     await store.open()
     await store.migrate()
     flows = [f"f{n}" if flow == "each" else flow for n in range(WRITERS)]

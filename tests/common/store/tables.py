@@ -69,4 +69,4 @@ def insert_items(*ids: str) -> Callable[[Tx], None]:
 
 def all_ids(reader: Reader) -> list[str]:
     """The ids of all items, in order."""
-    return [str(id) for (id,) in reader.select(ITEMS, ("id",), Query()).rows]
+    return [str(id) for (id,) in reader.select(ITEMS, ("id",), query=Query()).rows]

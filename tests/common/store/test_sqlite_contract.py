@@ -22,7 +22,7 @@ class SqliteOpener:
         self._stores = stores
 
     async def open(self) -> Store:
-        store = SqliteStore(self._directory, "tables", TABLES)
+        store = SqliteStore(self._directory, "tables", tables=TABLES)
         await store.open()
         self._stores.push_async_callback(store.close)
         await store.migrate()

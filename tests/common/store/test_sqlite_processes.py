@@ -21,7 +21,7 @@ FOR_EVER = "1000000"
 def versions(reader: Reader) -> dict[str, int]:
     """The version of each flow, each with all clips of its runs and no others."""
     found = {head.flow: head.version for head in reader.scan(HEADS, Query()).rows}
-    clips: Counter[str] = Counter(str(flow) for (flow,) in reader.select(CLIPS, ("flow",), Query()).rows)
+    clips: Counter[str] = Counter(str(flow) for (flow,) in reader.select(CLIPS, ("flow",), query=Query()).rows)
     assert clips == {flow: version * CLIPS_PER_RUN for flow, version in found.items()}
     return found
 
@@ -35,7 +35,7 @@ async def test_a_killed_process_leaves_whole_runs_and_none_that_it_told_is_lost(
     for line in lines:
         flow, version = line.split()
         acknowledged[flow] = max(acknowledged[flow], int(version))
-    store = SqliteStore(tmp_path, "tables", TABLES)
+    store = SqliteStore(tmp_path, "tables", tables=TABLES)
     await store.open()
     stored = await store.read(versions)
     await store.close()
@@ -47,7 +47,7 @@ async def test_processes_that_share_a_file_wait_for_each_other_and_lose_nothing(
     async with AsyncExitStack() as stack:
         writers = [await stack.enter_async_context(child(MODULE, str(tmp_path), "same", "150")) for _ in range(2)]
         assert await asyncio.gather(*(writer.ended() for writer in writers)) == [0, 0]
-    store = SqliteStore(tmp_path, "tables", TABLES)
+    store = SqliteStore(tmp_path, "tables", tables=TABLES)
     await store.open()
     assert await store.read(versions) == {"same": 2 * WRITERS * 150}
     await store.close()

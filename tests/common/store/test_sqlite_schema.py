@@ -66,7 +66,7 @@ THINGS = Table("things", Thing, key=("id",), projections=(BY_SIZE,))
 @asynccontextmanager
 async def opened(directory: Path, tables: Sequence[AnyTable]) -> AsyncIterator[SqliteStore]:
     """An open store that is not migrated."""
-    store = SqliteStore(directory, "schema", tables)
+    store = SqliteStore(directory, "schema", tables=tables)
     await store.open()
     try:
         yield store
@@ -150,7 +150,7 @@ async def test_a_newer_schema_stops_the_start(directory: Path) -> None:
     newer = Table("things", Thing, key=("id",), projections=(BY_SIZE,), version=3)
     async with opened(directory, [newer]) as store:
         await store.migrate()
-    store = SqliteStore(directory, "schema", [THINGS])
+    store = SqliteStore(directory, "schema", tables=[THINGS])
     words = "written by a newer version: table things is version 3, this software knows 1"
     with pytest.raises(StartRefused, match=words):
         await store.open()
@@ -169,13 +169,13 @@ async def test_a_schema_that_became_newer_since_the_start_is_not_migrated(direct
 async def test_a_file_that_is_no_database_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "schema.sqlite").write_text("not a database, but long enough to be looked at " * 100)
     with pytest.raises(StartRefused, match="damaged"):
-        await SqliteStore(tmp_path, "schema", [THINGS]).open()
+        await SqliteStore(tmp_path, "schema", tables=[THINGS]).open()
 
 
 async def test_a_directory_that_cannot_be_one_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Unavailable, match="schema"):
-        await SqliteStore(tmp_path / "file", "schema", [THINGS]).open()
+        await SqliteStore(tmp_path / "file", "schema", tables=[THINGS]).open()
 
 
 async def test_tables_that_are_not_migrated_are_unavailable(tmp_path: Path) -> None:

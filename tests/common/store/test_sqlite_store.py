@@ -20,7 +20,7 @@ from tests.common.store.tables import CLIPS, HEADS, ITEMS, TABLES, Clip, Head, I
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path, "tables", TABLES)
+    store = SqliteStore(tmp_path, "tables", tables=TABLES)
     await store.open()
     await store.migrate()
     yield store
@@ -88,7 +88,7 @@ async def test_rows_that_several_functions_read_are_fetched_once(store: SqliteSt
 
 
 async def test_a_commit_is_forced_to_disk_on_files_only(store: SqliteStore) -> None:
-    memory = SqliteStore(None, "tables", TABLES)
+    memory = SqliteStore(None, "tables", tables=TABLES)
     await memory.open()
     assert (synchronous(store), synchronous(memory)) == (2, 0)
     await memory.close()
@@ -150,7 +150,7 @@ async def test_a_full_disk_is_unavailable_and_leaves_no_part_of_a_run(store: Sql
 
 
 async def test_the_directory_of_a_store_in_memory_goes_with_it() -> None:
-    store = SqliteStore(None, "tables", TABLES)
+    store = SqliteStore(None, "tables", tables=TABLES)
     await store.open()
     await store.migrate()
     directory = store.path.parent

@@ -49,11 +49,11 @@ class Checksums:
         for header, value in headers.items():
             name = header.lower()
             if name == "content-md5":
-                self._expect(name, value, self._md5)
+                self._expect(name, value, digest=self._md5)
             elif name.startswith(_PREFIX) and name not in _NOT_A_SUM:
-                self._expect(name, value, _digest(name))
+                self._expect(name, value, digest=_digest(name))
 
-    def _expect(self, name: str, value: str, digest: Digest) -> None:
+    def _expect(self, name: str, value: str, *, digest: Digest) -> None:
         self._given[name] = value.strip()
         self._digests[name] = digest
 

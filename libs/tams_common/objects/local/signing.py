@@ -16,7 +16,7 @@ GRACE: Final = 30
 """Seconds beyond what the service promises (SVC-10)."""
 
 
-def signature(secret: bytes, method: str, key: str, *, expires: str, content_type: str) -> str:
+def signature(secret: bytes, method: str, *, key: str, expires: str, content_type: str) -> str:
     """Keyed BLAKE2b over all that the URL permits, in URL-safe base64: a third of what HMAC-SHA256 costs."""
     text = f"{method}\n{expires}\n{content_type}\n{key}"
     return base64.urlsafe_b64encode(hashlib.blake2b(text.encode(), key=secret, digest_size=24).digest()).decode()
@@ -25,19 +25,19 @@ def signature(secret: bytes, method: str, key: str, *, expires: str, content_typ
 class LocalSigner:
     """Signs for one request: one base URL, one moment of expiry (seconds since the epoch)."""
 
-    def __init__(self, secret: bytes, base_url: str, expires: int) -> None:
+    def __init__(self, secret: bytes, base_url: str, *, expires: int) -> None:
         self._secret = secret
         self._prefix = f"{base_url}/media/"
         self._expires = str(expires)
 
     def get_url(self, key: str) -> str:
         """A URL for GET and HEAD."""
-        signed = signature(self._secret, "GET", key, expires=self._expires, content_type="")
+        signed = signature(self._secret, "GET", key=key, expires=self._expires, content_type="")
         return f"{self._prefix}{quote(key, safe='')}?expires={self._expires}&signature={signed}"
 
     def put_url(self, key: str, content_type: str) -> str:
         """A URL for PUT with exactly `content_type`."""
-        signed = signature(self._secret, "PUT", key, expires=self._expires, content_type=content_type)
+        signed = signature(self._secret, "PUT", key=key, expires=self._expires, content_type=content_type)
         kind = quote(content_type, safe="")
         return f"{self._prefix}{quote(key, safe='')}?expires={self._expires}&content-type={kind}&signature={signed}"
 
@@ -53,7 +53,7 @@ def verify(secret: bytes, now: int, *, method: str, key: str, query: str) -> str
     given = dict(parse_qsl(query, keep_blank_values=True))
     expires, content_type = given.get("expires", ""), given.get("content-type", "")
     signed_for = "PUT" if method == "PUT" else "GET"
-    expected = signature(secret, signed_for, key, expires=expires, content_type=content_type)
+    expected = signature(secret, signed_for, key=key, expires=expires, content_type=content_type)
     if not hmac.compare_digest(expected.encode(), given.get("signature", "").encode()):
         raise Forbidden(f"the signature of the URL does not permit {method}; ask the store for a fresh URL")
     if int(expires) < now // NS:

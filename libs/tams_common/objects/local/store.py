@@ -70,9 +70,9 @@ class LocalObjects:
 
     def signer(self, base_url: str) -> signing.LocalSigner:
         """Signs URLs under `base_url` for one request."""
-        return signing.LocalSigner(self._secret, base_url, signing.expiry(self._clock, self._lifetime))
+        return signing.LocalSigner(self._secret, base_url, expires=signing.expiry(self._clock, self._lifetime))
 
-    def verify(self, method: str, key: str, query: str) -> str | None:
+    def verify(self, method: str, key: str, *, query: str) -> str | None:
         """Checks a signed URL; returns the content type of a PUT, raises `Forbidden`."""
         return signing.verify(self._secret, self._clock(), method=method, key=key, query=query)
 
@@ -95,7 +95,7 @@ class LocalObjects:
         with files.disk():
             files.path_of(self.directory, key).unlink(missing_ok=True)
 
-    async def put(self, key: str, body: AsyncIterator[bytes], headers: Mapping[str, str]) -> ObjectInfo:
+    async def put(self, key: str, body: AsyncIterator[bytes], *, headers: Mapping[str, str]) -> ObjectInfo:
         """Streams an upload into place: whole or not at all, verified against the length and checksums in `headers`.
 
         Raises `TooLarge`, `InvalidInput` (a checksum or the length does not hold) or `Unavailable` (disk full).
@@ -104,7 +104,7 @@ class LocalObjects:
         announced = _announced_length(headers, self._size_limit)
         part = await asyncio.to_thread(files.Part, files.path_of(self.directory, key))
         try:
-            size = await self._receive(part, body, checksums)
+            size = await self._receive(part, body, checksums=checksums)
             if announced is not None and size != announced:
                 raise InvalidInput(f"content-length is {announced}, but {size} bytes came", field="content-length")
             checksums.verify()
@@ -115,7 +115,7 @@ class LocalObjects:
             part.discard()
         return ObjectInfo(size, checksums.etag, kind, self._clock(), checksums.kept)
 
-    async def _receive(self, part: files.Part, body: AsyncIterator[bytes], checksums: Checksums) -> int:
+    async def _receive(self, part: files.Part, body: AsyncIterator[bytes], *, checksums: Checksums) -> int:
         def write(data: bytes) -> None:
             checksums.update(data)
             part.write(data)
@@ -144,13 +144,13 @@ class LocalObjects:
         except RangeNotSatisfiable:
             os.close(opened.descriptor)
             raise
-        return Download(opened.info, first, last, FileSlice(opened.descriptor, first, last))
+        return Download(opened.info, first, last, FileSlice(opened.descriptor, first, last=last))
 
 
 class FileSlice:
     """Bytes `first` to `last` of an open file, read as they are wanted; closes the file at the end or when dropped."""
 
-    def __init__(self, descriptor: int, first: int, last: int) -> None:
+    def __init__(self, descriptor: int, first: int, *, last: int) -> None:
         self._descriptor = descriptor
         self._next = first
         self._last = last

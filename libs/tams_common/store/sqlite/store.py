@@ -38,7 +38,7 @@ class SqliteStore:
     one file wait for each other before they read, so a `Conflict` is final here: a rerun would see what this run saw.
     """
 
-    def __init__(self, directory: Path | None, name: str, tables: Sequence[AnyTable]) -> None:
+    def __init__(self, directory: Path | None, name: str, *, tables: Sequence[AnyTable]) -> None:
         self._directory = directory
         self._name = name
         self._layouts = Layouts(tables)

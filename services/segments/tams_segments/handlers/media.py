@@ -47,7 +47,7 @@ class Media:
         given = request.headers.get("content-type", "")
         if given != signed:
             raise Forbidden(f"the URL was signed for content-type {signed}, the request has {given or 'none'}")
-        info = await bytes_of.put(key, request.stream(), request.headers)
+        info = await bytes_of.put(key, request.stream(), headers=request.headers)
         return Response(200, b"", {"etag": f'"{info.etag}"', "content-length": "0"})
 
     def _verified(self, request: Request, key: str) -> tuple[tuple[Objects, ServesBytes], str | None]:
@@ -55,7 +55,7 @@ class Media:
         refusal = Forbidden("no backend here serves media by itself")
         for objects, bytes_of in self._backends:
             try:
-                return (objects, bytes_of), bytes_of.verify(request.method, key, request.query)
+                return (objects, bytes_of), bytes_of.verify(request.method, key, query=request.query)
             except Forbidden as error:
                 refusal = error
         raise refusal
