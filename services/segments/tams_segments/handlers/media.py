@@ -34,6 +34,7 @@ class Media:
             return Response(200, b"", {**headers, "content-length": str(info.size)})
         wanted = _wanted(request, headers["etag"])
         download = await bytes_of.download(key, wanted)
+        headers = _headers(download.info)  # it may have been uploaded anew since
         headers["content-length"] = str(download.last - download.first + 1)
         if wanted is None:
             return Response(200, download.body, headers)

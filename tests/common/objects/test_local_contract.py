@@ -1,0 +1,39 @@
+"""The local directory as a storage backend, behind a real socket."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tams_common.http.app import ServiceApp
+from tams_common.http.edge import Edge
+from tams_common.http.routing import Route
+from tams_common.objects.local import LocalObjects
+from tams_segments.handlers.media import Media
+from tests.common.objects.contract import ObjectsContract, Place
+
+
+class LocalPlace(Place):
+    """Media files in a directory, served by the handlers of segments."""
+
+    def __init__(self, objects: LocalObjects, address: tuple[str, int]) -> None:
+        self.objects = objects
+        self.base_url = f"http://{address[0]}:{address[1]}"
+        self._directory = objects.directory
+
+    async def break_down(self) -> None:
+        """Puts a file where the directory was: whoever runs the tests, nothing can be read or written there."""
+        self._directory.rename(self._directory.with_name("away"))
+        self._directory.write_text("")
+
+
+class TestLocal(ObjectsContract):
+    @pytest.fixture
+    async def place(self, tmp_path: Path) -> AsyncIterator[Place]:
+        objects = LocalObjects(tmp_path / "media", url_lifetime=300)
+        await objects.open()
+        media = Media([objects])
+        edge = Edge(ServiceApp([Route("GET", "/media/{key}", media.get), Route("PUT", "/media/{key}", media.put)]))
+        yield LocalPlace(objects, await edge.start("127.0.0.1", 0))
+        await edge.stop()
+        await objects.close()
