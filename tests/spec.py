@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
@@ -33,14 +34,24 @@ class Spec:
 
     def schema(self, name: str) -> Draft202012Validator:
         """A validator for `schemas/<name>.json`."""
-        return Draft202012Validator({"$ref": f"{name}.json"}, registry=self._registry)
+        return self.validator(f"schemas/{name}.json")
+
+    def validator(self, reference: str) -> Draft202012Validator:
+        """A validator for what `reference` names, relative to the OpenAPI document: a schema's file, or `#/a/pointer`
+        into the document itself."""
+        target = f"{_DOCUMENT}{reference}" if reference.startswith("#") else reference
+        return Draft202012Validator({"$ref": target}, registry=self._registry)
+
+    @cached_property
+    def document(self) -> Any:  # noqa: ANN401 — an OpenAPI document is whatever YAML it is
+        """The OpenAPI document."""
+        return yaml.safe_load((self.root / _DOCUMENT).read_text("utf-8"))
 
     @cached_property
     def _registry(self) -> "Registry[Any]":
-        schemas = (
-            (path.name, msgspec.json.decode(path.read_bytes())) for path in (self.root / "schemas").glob("*.json")
-        )
-        resources = ((name, Resource.from_contents(schema, DRAFT202012)) for name, schema in schemas)
+        contents = {f"schemas/{path.name}": path.read_bytes() for path in (self.root / "schemas").glob("*.json")}
+        found = {name: msgspec.json.decode(content) for name, content in contents.items()} | {_DOCUMENT: self.document}
+        resources = ((name, Resource.from_contents(schema, DRAFT202012)) for name, schema in found.items())
         return Registry[Any]().with_resources(resources)
 
 

@@ -1,6 +1,6 @@
 """The assemblies on which the same story runs: one process in memory, one on files, a process per service."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -17,14 +17,21 @@ Assembly: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Api]]
 @asynccontextmanager
 async def in_memory(scratch: Path) -> AsyncIterator[Api]:
     """Every service in this process; tables, bus and media vanish with it."""
-    environ = {
+    async with in_this_process({}) as api:
+        yield api
+
+
+@asynccontextmanager
+async def in_this_process(environ: Mapping[str, str]) -> AsyncIterator[Api]:
+    """Every service in this process, with `environ` on top of a configuration that leaves nothing behind."""
+    vanishing = {
         "TAMS_STORE_URL": "sqlite::memory:",
         "TAMS_BUS_URL": "sqlite::memory:",
         "TAMS_OBJECTS_URL": "local::memory:",
         "TAMS_LISTEN": "127.0.0.1:0",
         "TAMS_API_GATEWAY_TOKEN": TOKEN,
     }
-    host = Host(registry.load_all(), environ, migrate=True)
+    host = Host(registry.load_all(), vanishing | dict(environ), migrate=True)
     await host.start()
     try:
         async with Api(host.url, TOKEN) as api:
