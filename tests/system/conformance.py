@@ -23,7 +23,7 @@ class Tables:
         self._spec = spec
         self._paths: dict[str, Any] = spec.document["paths"]
 
-    def check(self, method: str, path: str, answer: Answer) -> None:
+    def check(self, method: str, path: str, *, answer: Answer) -> None:
         """Fails unless the table lists the status, and body and headers have the form it says."""
         template, verb = self._template(path), method.lower()
         operations = self._paths[template]
@@ -34,7 +34,7 @@ class Tables:
             assert answer.body == b""
         listed = operations[verb]["responses"].get(str(answer.status), {})
         pointer = f"#/paths/{_escaped(template)}/{verb}/responses/{answer.status}"
-        self._check_headers(pointer, listed.get("headers", {}), answer)
+        self._check_headers(pointer, listed.get("headers", {}), answer=answer)
         if "content" in listed and method != "HEAD" and not (answer.body == b"null" and UNSET.fullmatch(path)):
             assert answer.headers["Content-Type"] == "application/json"
             self._spec.validator(f"{pointer}/content/application~1json/schema").validate(answer.json())
@@ -47,7 +47,7 @@ class Tables:
         assert found, f"the specification has no path {path}"
         return min(found, key=lambda template: template.count("{"))
 
-    def _check_headers(self, pointer: str, listed: Any, answer: Answer) -> None:  # noqa: ANN401 — part of the document
+    def _check_headers(self, pointer: str, listed: Any, *, answer: Answer) -> None:  # noqa: ANN401 — part of the document
         for name, header in listed.items():
             value = answer.headers.get(name)
             if value is None:
@@ -73,7 +73,7 @@ class ConformingApi(Api):
         answer = await super().call(method, path, **more)
         relative = path.removeprefix(self.url)
         if not OURS.match(relative):
-            self._tables.check(method, relative, answer)
+            self._tables.check(method, relative, answer=answer)
         return answer
 
 
