@@ -12,7 +12,8 @@ from tams_common.timerange import TimeFormatError, TimeRange
 D = TypeVar("D")
 
 _LABELS: Final = re.compile(r"([^,]+(,[^,]+)*)?")
-_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,1000}")
+_INT64_MAX: Final = 2**63 - 1
 
 
 class Params:
@@ -69,13 +70,13 @@ class Params:
         return value == "true"
 
     def integer(self, name: str) -> int | None:
-        """A whole number."""
+        """A whole number. One beyond 64 bits becomes the last that they hold: a huge `limit` is no error (PAG-3)."""
         value = self.text(name)
         if value is None:
             return None
         if not _INTEGER.fullmatch(value):
             raise _expected(name, "a whole number", found=value)
-        return int(value)
+        return max(-_INT64_MAX, min(int(value), _INT64_MAX))
 
     def timerange(self, name: str) -> TimeRange | None:
         """A timerange in any of its forms; the empty text is the empty range (TIME-6)."""

@@ -50,10 +50,11 @@ def test_booleans() -> None:
 
 
 def test_integers() -> None:
-    params = Params.parse("a=30&b=-1&c=1.0&d=&e=%D9%A3&f=9999999999999999999999")
+    params = Params.parse("a=30&b=-1&c=1.0&d=&e=%D9%A3&f=9999999999999999999999&g=-9999999999999999999999")
     assert params.integer("a") == 30
     assert params.integer("b") == -1
-    for name in "cdef":
+    assert (params.integer("f"), params.integer("g")) == (2**63 - 1, 1 - 2**63)
+    for name in "cde":
         with pytest.raises(InvalidInput, match="whole number"):
             params.integer(name)
 
