@@ -9,7 +9,11 @@ EXPOSED: Final = (
     "X-Paging-Reverse-Order, X-Paging-Timerange, Accept-Ranges, Content-Range"
 )
 """By name, because `*` does not count for requests with credentials."""
-_ALLOWED_HEADERS: Final = "Authorization, Content-Type, If-Match, If-None-Match, Range, X-Request-ID"
+_ALLOWED_HEADERS: Final = (
+    "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range, X-Request-ID, Idempotency-Key, "
+    "Content-MD5, X-Amz-Checksum-CRC32, X-Amz-Checksum-SHA1, X-Amz-Checksum-SHA256"
+)
+"""By name, as `*` does not cover `Authorization`; the last line is for uploads that are to be checked (INT-2)."""
 _MAX_AGE: Final = "7200"
 
 
