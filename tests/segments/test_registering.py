@@ -140,7 +140,9 @@ async def test_bad_items_fail_beside_good_ones(rig: Rig) -> None:
     first, second = answer.json()["failed_segments"]
     assert (first["object_id"], first["timerange"]) == (B, "[1:0_2:0)")
     assert first["error"]["field"] == "$[1].ts_offset"
+    assert first["error"]["summary"] == "Expected `str`, got `int` at $[1].ts_offset"
     assert second["object_id"] == C
+    assert second["error"]["summary"].endswith("at $[2].timerange")
     assert "timerange" not in second
     assert await rig.timeranges() == ["[0:0_1:0)"]
 

@@ -99,7 +99,8 @@ def at_item(error: InvalidInput, index: int) -> InvalidInput:
     """The error of an item, with its path in the whole body."""
     path = error.field or "$"
     field = path.replace("$", f"$[{index}]", 1) if path.startswith("$") else f"$[{index}].{path}"
-    return InvalidInput(error.detail.removesuffix(f" at {path}"), field=field)
+    detail = error.detail.removesuffix(f" at {path}")
+    return InvalidInput(detail if detail == error.detail else f"{detail} at {field}", field=field)
 
 
 def _read_items(raws: list[msgspec.Raw]) -> Posted:
