@@ -19,7 +19,8 @@ INT_MAX: Final = 2**63 - 1
 
 PYTHON_TYPES: Final[dict[Kind, type]] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
 """The one type of a column's values besides None: not a subclass, which no database would give back."""
-_WIDEST_CHARACTER: Final = 4
+_SURE_CHARACTERS: Final = CELL_BYTES // 4
+"""Text of so many characters fits whatever they are."""
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -39,33 +40,35 @@ def columns_of(row: type[msgspec.Struct]) -> tuple[Column, ...]:
     return tuple(_column(row.__name__, field) for field in info.fields)
 
 
-def check_cells(columns: Sequence[Column], rows: Iterable[tuple[Scalar, ...]], *, table: str) -> None:
-    """Raises InvalidInput for cells that VAST DB could not keep, TypeError for values not of the column's type.
+def fits_surely(kinds: Iterable[type], cells: Iterable[Any]) -> bool:
+    """Whether cells of these types hold nothing that could be too large; text is taken for the widest there is.
 
-    Works by columns, not by cells: bulk inserts pass through here.
+    Every row that is written passes through here, so this is one plain loop.
     """
-    for column, cells in zip(columns, zip(*rows, strict=True), strict=False):
-        kinds = set(map(type, cells))
-        if column.nullable and type(None) in kinds:
-            kinds.remove(type(None))
-            cells = tuple(cell for cell in cells if cell is not None)
-        if not kinds:
-            continue
-        if kinds != {PYTHON_TYPES[column.kind]}:
-            found = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise TypeError(f"table {table}: column {column.name} takes {column.kind}, not {found}")
-        _check_size(column, cells, table=table)
+    for kind, cell in zip(kinds, cells, strict=True):
+        if kind is int:
+            if not INT_MIN <= cell <= INT_MAX:
+                return False
+        elif kind is str:
+            if len(cell) > _SURE_CHARACTERS:
+                return False
+        elif kind is bytes and len(cell) > CELL_BYTES:
+            return False
+    return True
 
 
-def _check_size(column: Column, cells: tuple[Any, ...], *, table: str) -> None:
-    if column.kind == "int":
-        if min(cells) < INT_MIN or max(cells) > INT_MAX:
+def check_cells(columns: Sequence[Column], cells: Sequence[Scalar], *, table: str) -> None:
+    """Raises InvalidInput for cells that VAST DB could not keep, TypeError for values not of the column's type."""
+    for column, cell in zip(columns, cells, strict=True):
+        kind = type(cell)
+        if kind is not PYTHON_TYPES[column.kind] and not (cell is None and column.nullable):
+            raise TypeError(f"table {table}: column {column.name} takes {column.kind}, not {kind.__name__}")
+        if isinstance(cell, str):
+            _check_length(column, len(cell.encode()), table=table)
+        elif isinstance(cell, bytes):
+            _check_length(column, len(cell), table=table)
+        elif cell is not None and not INT_MIN <= cell <= INT_MAX:
             raise InvalidInput(f"table {table}: column {column.name} takes integers of 64 bits")
-    elif column.kind == "str":
-        if max(map(len, cells)) > CELL_BYTES // _WIDEST_CHARACTER:
-            _check_length(column, max(len(cell.encode()) for cell in cells), table=table)
-    elif column.kind == "bytes":
-        _check_length(column, max(map(len, cells)), table=table)
 
 
 def _check_length(column: Column, length: int, *, table: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeAlias
 
 import msgspec
 
-from tams_common.store.column import PYTHON_TYPES, Column, check_cells, columns_of
+from tams_common.store.column import PYTHON_TYPES, Column, check_cells, columns_of, fits_surely
 from tams_common.store.table import AnyTable, Key, R, Table, Windowed
 from tams_common.store.where import Scalar
 
@@ -15,7 +15,19 @@ from tams_common.store.where import Scalar
 class Layout(Generic[R]):
     """A table, ready to work with: its columns, and fast ways from rows to keys and values and back."""
 
-    __slots__ = ("_getter", "_kinds", "_orders", "bools", "by_name", "columns", "make", "names", "table", "windowed")
+    __slots__ = (
+        "_fitting",
+        "_getter",
+        "_kinds",
+        "_orders",
+        "bools",
+        "by_name",
+        "columns",
+        "make",
+        "names",
+        "table",
+        "windowed",
+    )
 
     def __init__(self, table: Table[R]) -> None:
         self.table = table
@@ -27,6 +39,8 @@ class Layout(Generic[R]):
         self.make: Callable[[tuple[Any, ...]], R] = _maker(table.row)
         self._kinds = tuple(PYTHON_TYPES[self.column(name).kind] for name in table.key)
         self._getter: Callable[[R], Any] = attrgetter(*table.key)
+        # Combinations of cells' types that some row had and may have: as many as there are ways to leave columns null.
+        self._fitting: set[tuple[type, ...]] = set()
         self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
         for name in table.key:
             if self.column(name).nullable or self.column(name).kind not in {"int", "str"}:
@@ -63,9 +77,13 @@ class Layout(Generic[R]):
 
     def check(self, rows: Sequence[R]) -> None:
         """Raises InvalidInput or TypeError for rows that this table cannot keep."""
-        if not all(isinstance(row, self.table.row) for row in rows):
+        if set(map(type, rows)) - {self.table.row}:
             raise TypeError(f"table {self.table.name} takes rows of {self.table.row.__name__}")
-        check_cells(self.columns, map(msgspec.structs.astuple, rows), table=self.table.name)
+        for cells in map(msgspec.structs.astuple, rows):
+            kinds = tuple(map(type, cells))
+            if kinds not in self._fitting or not fits_surely(kinds, cells):
+                check_cells(self.columns, cells, table=self.table.name)
+                self._fitting.add(kinds)
 
     def total_order(self, order: tuple[str, ...]) -> tuple[str, ...]:
         """`order` (the table's own when empty), then the key columns that it lacks: no two rows tie."""
