@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from tams_common.timerange import NS
@@ -39,4 +40,9 @@ def later(now: int, previous: int) -> int:
 
 def date_time(ns: int) -> str:
     """RFC 3339 in whole seconds with `Z`, as clients parse it: `2026-11-22T10:00:00Z` (GEN-10)."""
-    return datetime.fromtimestamp(ns // NS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _date_time(ns // NS)
+
+
+@lru_cache(maxsize=256)
+def _date_time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -56,11 +56,16 @@ INBOX: Final = Table(
 
 
 class Interest(msgspec.Struct, frozen=True):
-    """What a service wants to hear, and what it does about it; `group` is shared by its replicas."""
+    """What a service wants to hear, and what it does about it; `group` is shared by its replicas.
+
+    With `latest_only` an event makes those of its key before it superfluous: of those that are applied in one
+    transaction, only the last of each key is.
+    """
 
     group: str
     topics: tuple[str, ...]
     apply: Apply
+    latest_only: bool = False
 
 
 class SubscriptionSettings(msgspec.Struct, frozen=True):
@@ -119,18 +124,21 @@ class _Ledger:
         """Applies what is new in `batch` and moves the positions; raises `_Poison`."""
         stored = self.positions(tx, {delivery.record.partition for delivery in batch})
         reached = {partition: row.next for partition, row in stored.items()}
-        known = set(tx.get_many(INBOX, [INBOX.key_of(row) for row in map(self._inbox_row, batch) if row]))
+        rows = [self._inbox_row(delivery) for delivery in batch]
+        known = set(tx.get_many(INBOX, [INBOX.key_of(row) for row in rows if row]))
         fresh: list[InboxRow] = []
-        for index, delivery in enumerate(batch):
+        effects: dict[object, tuple[int, Envelope]] = {}
+        for index, (delivery, row) in enumerate(zip(batch, rows, strict=True)):
             record, envelope = delivery.record, delivery.envelope
             if record.offset < reached.get(record.partition, 0):
                 continue
             reached[record.partition] = record.offset + 1
-            row = self._inbox_row(delivery)
-            if envelope is None or row is None or INBOX.key_of(row) in known:
+            if envelope is None or row is None or (key := INBOX.key_of(row)) in known:
                 continue
-            known.add(INBOX.key_of(row))
+            known.add(key)
             fresh.append(row)
+            effects[(record.partition, record.key) if self._interest.latest_only else index] = (index, envelope)
+        for index, envelope in effects.values():
             try:
                 self._interest.apply(tx, envelope)
             except (InvalidInput, msgspec.DecodeError) as error:

@@ -71,7 +71,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     """
 
     sweep: float = 1.0
-    linger: float = 0.02
+    linger: float = 0.1
     lease: float = 10.0
     drain: float = 5.0
     batch_rows: int = 500

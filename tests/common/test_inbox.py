@@ -66,6 +66,10 @@ async def has_copied(ledger: Ledger, count: int) -> bool:
     return len(await ledger.copied()) >= count
 
 
+async def has_heard_of(ledger: Ledger, count: int) -> bool:
+    return len(await ledger.store.read(lambda tx: tx.scan(INBOX, Query()).rows)) == count
+
+
 async def dead_letters(ledger: Ledger, count: int) -> list[Record]:
     await ledger.bus.apply([Topic(DEAD)])
     return (await ledger.published(count, topic=DEAD)).records
@@ -88,6 +92,25 @@ async def test_what_is_published_twice_is_applied_once(ledger: Ledger) -> None:
         await ledger.bus.publish([event(2), event(3), event(4)])
         await eventually(lambda: has_copied(ledger, 4))
     assert await ledger.copied() == once(1, 2, 3, 4)
+
+
+async def test_of_what_comes_together_the_latest_of_each_key_may_be_enough(ledger: Ledger) -> None:
+    applied: list[str] = []
+
+    def note(tx: Tx, envelope: Envelope) -> None:
+        if envelope.id == "b-9":
+            raise InvalidInput("no number")
+        applied.append(envelope.id)
+
+    interest = Interest("tams.latest", (SEGMENTS,), note, latest_only=True)
+    subscription = Subscription(ledger.store, ledger.bus, interest=interest, clock=ledger.clock)
+    await ledger.bus.publish([event(1), event(7, name="b"), event(2), event(8, name="b"), event(9, name="b"), event(3)])
+    async with running(subscription.run):
+        await eventually(lambda: has_heard_of(ledger, 5))
+        assert applied[-2:] == ["a-3", "b-8"]
+        await ledger.bus.publish([event(2), event(4)])
+        await eventually(lambda: has_heard_of(ledger, 6))
+        assert applied[-1] == "a-4"
 
 
 async def test_a_successor_goes_on_where_the_tables_say(ledger: Ledger) -> None:
