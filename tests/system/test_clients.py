@@ -130,16 +130,16 @@ async def test_browsers_upload_and_play(memory_api: Api) -> None:
     (item,) = await words.allocate(memory_api, flow, count=1)
     put_url, data = item["put_url"], b"0123456789"
     sha = base64.b64encode(hashlib.sha256(data).digest()).decode()
-    await preflight(memory_api, put_url["url"], "PUT", headers="content-type,x-amz-checksum-sha256")
+    await preflight(memory_api, put_url["url"], method="PUT", headers="content-type,x-amz-checksum-sha256")
     upload = ORIGIN | {"Content-Type": put_url["content-type"], "x-amz-checksum-sha256": sha, "Authorization": ""}
     stored = await memory_api.call("PUT", put_url["url"], data=data, headers=upload)
     assert stored.headers["Access-Control-Allow-Origin"] == "*"
     path = f"{memory_api.url}/flows/{flow}/segments"
-    await preflight(memory_api, path, "POST", headers="authorization,content-type,idempotency-key")
+    await preflight(memory_api, path, method="POST", headers="authorization,content-type,idempotency-key")
     await memory_api.post(f"/flows/{flow}/segments", words.segment(item["object_id"], 0, end=1))
     (segment,) = (await memory_api.get(f"/flows/{flow}/segments", headers=ORIGIN)).json()
     url = segment["get_urls"][0]["url"]
-    await preflight(memory_api, url, "GET", headers="range,if-range")
+    await preflight(memory_api, url, method="GET", headers="range,if-range")
     part = await memory_api.download(url, headers=ORIGIN | {"Range": "bytes=2-4"})
     assert (part.status, part.body, part.headers["Content-Range"]) == (206, b"234", "bytes 2-4/10")
     head = await memory_api.call("HEAD", url, headers=ORIGIN)
@@ -150,7 +150,7 @@ async def test_browsers_upload_and_play(memory_api: Api) -> None:
         assert exposed >= EXPOSED
 
 
-async def preflight(api: Api, url: str, method: str, *, headers: str) -> None:
+async def preflight(api: Api, url: str, *, method: str, headers: str) -> None:
     """What a browser asks before it sends `method` with `headers` to another origin; it has no credentials then."""
     asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers, "Authorization": ""}
     answer = await api.call("OPTIONS", url, headers=ORIGIN | asked, expect=(200, 204))
