@@ -48,7 +48,7 @@ def test_splices_are_where_they_belong(init: str | None) -> None:
     if init is not None:
         assert spliced["init_object"].pop("get_urls") == [{"url": "i"}]
     assert spliced == plain
-    both = with_object_timerange(body, MediaObject("a", "media", 0, timerange="[5:0_6:0)"))
+    both = with_object_timerange(body, "[5:0_6:0)")
     assert json.loads(both) == plain | {"object_timerange": "[5:0_6:0)"}
 
 

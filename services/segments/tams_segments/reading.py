@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from tams_common.ids import FlowId
-from tams_common.store import Query, Reader, eq, ge, gt, le, lt
+from tams_common.store import IsIn, Query, Reader, eq, ge, gt, le, lt
 from tams_common.store.where import Condition
 from tams_common.timerange import EMPTY, ETERNITY, TimeRange
 from tams_segments.heads import extent
@@ -50,6 +50,17 @@ class SegmentPage(msgspec.Struct, frozen=True):
     object_ids: Sequence[str] = ()
     timerange: TimeRange = EMPTY
     following: Position | None = None
+
+
+class Described(msgspec.Struct, frozen=True, gc=False):
+    """What pages say of an object: as in `MediaObject`, but only the columns that they need."""
+
+    id: str
+    storage_id: str | None
+    storage_key: str | None
+    timerange: str | None
+    init_object_id: str | None
+    instances: bytes
 
 
 NOTHING: Final = SegmentPage()
@@ -106,6 +117,21 @@ def objects_of(tx: Reader, object_ids: Iterable[str]) -> dict[str, MediaObject]:
     if needed:
         found.update((known.id, known) for known in tx.get_many(OBJECTS, ((name,) for name in needed)).values())
     return found
+
+
+def described(tx: Reader, object_ids: Iterable[str]) -> dict[str, Described]:
+    """The named objects of a page and the init objects that they need."""
+    found = _described(tx, object_ids)
+    needed = {known.init_object_id for known in found.values() if known.init_object_id} - found.keys()
+    if needed:
+        found |= _described(tx, needed)
+    return found
+
+
+def _described(tx: Reader, object_ids: Iterable[str]) -> dict[str, Described]:
+    asked = Query((IsIn("id", tuple(object_ids)),))
+    rows: list[Any] = tx.select(OBJECTS, Described.__struct_fields__, query=asked).rows
+    return {row[0]: Described(*row) for row in rows}
 
 
 def _conditions(tx: Reader, query: SegmentQuery, *, whole: Span | None) -> list[Condition]:

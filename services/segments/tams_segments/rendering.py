@@ -52,9 +52,9 @@ def _time(given: Timestamp | UnsetType) -> str | UnsetType:
     return UNSET if given is UNSET else format_timestamp(given)
 
 
-def with_object_timerange(body: bytes, media: MediaObject) -> bytes:
+def with_object_timerange(body: bytes, timerange: str | None) -> bytes:
     """The body of a segment and the timerange of its object (SEG-20)."""
-    return b'{"object_timerange":"%b",%b' % ((media.timerange or "()").encode(), body[1:])
+    return b'{"object_timerange":"%b",%b' % ((timerange or "()").encode(), body[1:])
 
 
 def with_urls(body: bytes, urls: bytes, *, init_urls: bytes | None = None) -> bytes:

@@ -1,18 +1,17 @@
 """Which URLs of an object a request gets, and how they are written (SEG-11 to SEG-19, URL-1 to URL-12)."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from tams_common.http.query import Params
 from tams_common.objects import Backend, Objects
-from tams_segments.registration import instances_of
 from tams_segments.requests import UrlPost
-from tams_segments.tables import MediaObject
 from tams_segments.tags import TagQuery
 
 _encode: Final = msgspec.json.Encoder().encode
+_read_instances: Final = msgspec.json.Decoder(tuple[UrlPost, ...]).decode
 
 
 class UrlQuery(msgspec.Struct, frozen=True):
@@ -67,6 +66,17 @@ class VerboseStorage(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: dict[str, str | list[str]] = {}
 
 
+class Stored(Protocol):
+    """Where the bytes of an object are: all that its URLs depend on, as `MediaObject` has it."""
+
+    @property
+    def storage_id(self) -> str | None: ...
+    @property
+    def storage_key(self) -> str | None: ...
+    @property
+    def instances(self) -> bytes: ...
+
+
 class UrlWriter:
     """Writes the `get_urls` of objects for one request; what is the same for all of them is worked out once.
 
@@ -81,20 +91,19 @@ class UrlWriter:
             if query.takes_controlled(objects.backend)
         }
 
-    def urls(self, media: MediaObject | None) -> bytes:
+    def urls(self, media: Stored | None) -> bytes:
         """The JSON array of an object's URLs that meet the query."""
         if media is None:
             return b"[]"
-        parts: list[bytes] = []
-        if media.storage_key is not None:
-            found = self._controlled.get(media.storage_id or "")
-            if found is not None:
-                sign, ending = found
-                parts.append(b'{"url":%b%b' % (_encode(sign(media.storage_key)), ending))
-        if media.instances:
-            parts += [
-                self._uncontrolled(known) for known in instances_of(media) if self._query.takes_uncontrolled(known)
-            ]
+        key, controlled = media.storage_key, self._controlled.get(media.storage_id or "")
+        own = (
+            b"" if key is None or controlled is None else b'{"url":%b%b' % (_encode(controlled[0](key)), controlled[1])
+        )
+        if not media.instances:
+            return b"[%b]" % own
+        parts = [own] if own else []
+        elsewhere = _read_instances(media.instances)
+        parts += [self._uncontrolled(known) for known in elsewhere if self._query.takes_uncontrolled(known)]
         return b"[%b]" % b",".join(parts)
 
     def _uncontrolled(self, known: UrlPost) -> bytes:

@@ -19,17 +19,17 @@ from tams_common.timerange import ETERNITY
 from tams_segments.deleting import Deleter
 from tams_segments.facts import FlowDirectory, container_of
 from tams_segments.handlers.paths import flow_id_of
-from tams_segments.reading import Position, SegmentPage, SegmentQuery, objects_of, read_page
+from tams_segments.reading import Described, Position, SegmentPage, SegmentQuery, described, read_page
 from tams_segments.rendering import with_object_timerange, with_urls
 from tams_segments.requests import Malformed, Posted, at_item, read_segments
-from tams_segments.tables import MediaObject
 from tams_segments.urls import UrlQuery, UrlWriter
 from tams_segments.writing import Failure, Order, Registrar
 
 _LARGE: Final = 256 * 1024
 """Bytes of a body that are read beside the event loop: megabytes of segments would hold up everything else."""
 
-Found = tuple[SegmentPage, Mapping[str, MediaObject]]
+Urls = Callable[[Described], bytes]
+Found = tuple[SegmentPage, Mapping[str, Described]]
 
 
 class ItemError(msgspec.Struct, frozen=True):
@@ -82,35 +82,30 @@ class ListSegments:
 
         def read(tx: Reader) -> Found:
             page = read_page(tx, query)
-            return page, objects_of(tx, page.object_ids) if needs_objects else {}
+            return page, described(tx, page.object_ids) if needs_objects else {}
 
         page, objects = await self._store.read(read, bounded=True)
         bodies = page.bodies
         if with_timeranges:
             bodies = [
-                with_object_timerange(body, objects[name]) for body, name in zip(bodies, page.object_ids, strict=True)
+                with_object_timerange(body, objects[name].timerange)
+                for body, name in zip(bodies, page.object_ids, strict=True)
             ]
         if not urls.wants_none:
             writer = UrlWriter(urls, self._backends, base_url=request.context.base_url)
-            dress = Dresser(objects, writer)
-            bodies = [dress(body, name) for body, name in zip(bodies, page.object_ids, strict=True)]
+            bodies = dressed(page, objects, bodies=bodies, urls=writer.urls)
         headers = paging.headers(page.following, count=len(bodies), reverse=query.reverse, timerange=page.timerange)
         return json_response(b"[%b]" % b",".join(bodies), headers=headers)
 
 
-class Dresser:
-    """Gives stored bodies the URLs of their objects."""
-
-    def __init__(self, objects: Mapping[str, MediaObject], writer: UrlWriter) -> None:
-        self._objects = objects
-        self._urls = writer.urls
-
-    def __call__(self, body: bytes, object_id: str) -> bytes:
-        """The body of a segment with `get_urls`, also in its init object."""
-        media = self._objects[object_id]
-        if media.init_object_id is None:
-            return with_urls(body, self._urls(media))
-        return with_urls(body, self._urls(media), init_urls=self._urls(self._objects[media.init_object_id]))
+def dressed(page: SegmentPage, objects: Mapping[str, Described], *, bodies: Sequence[bytes], urls: Urls) -> list[bytes]:
+    """`bodies` with the `get_urls` of their objects, also in their init objects."""
+    result: list[bytes] = []
+    for body, name in zip(bodies, page.object_ids, strict=True):
+        media = objects[name]
+        init = media.init_object_id
+        result.append(with_urls(body, urls(media), init_urls=None if init is None else urls(objects[init])))
+    return result
 
 
 class RegisterSegments:
