@@ -60,10 +60,12 @@ async def test_pretty_lines() -> None:
     request.context = Context("r-1")
     access = AccessLog(log.append, pretty=True, clock=ManualClock(1_700_000_000_123_000_000))
     access.note(request, Response(200, b"x"), seconds=0.0012)
-    access.note(Request("DELETE", "/flows/x"), None, seconds=0.5)
+    abandoned = Request("DELETE", "/flows/x")
+    abandoned.context = Context("r-2")
+    access.note(abandoned, None, seconds=0.5)
     assert log == [
-        "2023-11-14T22:13:20.123Z 200 GET    /flows?limit=1 1.2 ms",
-        "2023-11-14T22:13:20.123Z 499 DELETE /flows/x 500.0 ms",
+        "2023-11-14T22:13:20.123Z 200 GET    /flows?limit=1 1.2 ms r-1",
+        "2023-11-14T22:13:20.123Z 499 DELETE /flows/x 500.0 ms r-2",
     ]
 
 

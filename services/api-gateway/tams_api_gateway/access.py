@@ -45,14 +45,13 @@ class AccessLog:
 
     def note(self, request: Request, response: Response | None, *, seconds: float) -> None:
         """Logs an answered request, or with None an abandoned one."""
-        ms = round(seconds * 1000, 3)
+        ms, context = round(seconds * 1000, 3), request.context
         status, size = (ABANDONED, None) if response is None else (response.status, _size(response))
         query = redacted(request.query)
         if self._pretty:
             shown = f"{request.path}?{query}" if query else request.path
-            self._write(f"{self._now()} {status} {request.method:6} {shown} {ms:.1f} ms")
+            self._write(f"{self._now()} {status} {request.method:6} {shown} {ms:.1f} ms {context.request_id}")
             return
-        context = request.context
         line = Line(
             self._now(),
             "info",
