@@ -45,6 +45,13 @@ async def test_the_token_is_made_once_and_kept(tmp_path: Path) -> None:
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
 
 
+async def test_a_token_that_cannot_be_kept_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, output = await processes.run("token", "--data", str(tmp_path / "file" / "data"))
+    assert status == 1
+    assert re.fullmatch(r"Error: the token .* cannot be kept: Not a directory\n", output)
+
+
 async def test_data_outlive_a_restart(tmp_path: Path) -> None:
     async with processes.dev(tmp_path / "data") as child, Api(child.url, TOKEN) as api:
         flow = await words.make_flow(api)

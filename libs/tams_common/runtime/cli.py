@@ -14,7 +14,7 @@ from tams_common.runtime import registry
 from tams_common.runtime.service import AnyService
 from tams_common.store import Store, TableStatus
 
-_DATA = click.option("--data", default=".tams", type=click.Path(path_type=Path), help="Directory of the store's data.")
+_DATA = click.option("--data", default=".tams", type=click.Path(path_type=Path), help="Directory of the data [.tams].")
 _STORE = click.option("--store", default=None, metavar="URL", help="Where the tables are; otherwise TAMS_STORE_URL.")
 
 

@@ -65,14 +65,20 @@ def locked(data: Path) -> Iterator[None]:
 
 
 def dev_token(data: Path) -> str:
-    """The development token of `data`: made at the first start, readable by its owner only."""
+    """The development token of `data`: made at the first start, readable by its owner only.
+
+    Raises `StartRefused` when `data` cannot be read or written.
+    """
     path = data / "token"
-    if path.exists():
-        return path.read_text().strip()
-    data.mkdir(parents=True, exist_ok=True)
-    token = f"dev-{secrets.token_urlsafe(18)}"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(token + "\n")
+    try:
+        if path.exists():
+            return path.read_text().strip()
+        data.mkdir(parents=True, exist_ok=True)
+        token = f"dev-{secrets.token_urlsafe(18)}"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(token + "\n")
+    except OSError as error:
+        raise StartRefused(f"the token {path} cannot be kept: {error.strerror or error}") from error
     return token
 
 
