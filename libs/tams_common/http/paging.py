@@ -1,7 +1,6 @@
 """Pages of a list: `limit`, the opaque `page` key and the headers that lead on (PAG-1 to PAG-19)."""
 
 import binascii
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -18,8 +17,10 @@ P = TypeVar("P")
 
 _FREE: Final = frozenset({"page", "limit", "access_token"})
 """What may change from page to page; a key belongs to the path and all other parameters."""
-_PATH_SAFE: Final = "/%:@!$&'()*+=~"
-_is_plain = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
+_SAFE: Final = "/?%:@!$&()*+=~"
+"""What a `Link` may hold unquoted: of the characters of paths and queries all but `,` `;` and the apostrophe."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class Paging:
@@ -82,20 +83,16 @@ class Paging:
         return headers
 
     def _key(self, position: object) -> str:
-        data = msgspec.msgpack.encode(position)
+        data = _encode(position)
         check = crc32(data, self._fingerprint()).to_bytes(4)
         return urlsafe_b64encode(check + data).decode().rstrip("=")
 
     def _fingerprint(self) -> int:
-        kept = sorted(pair for pair in self._params.pairs if pair[0] not in _FREE)
+        kept = sorted([pair for pair in self._params.pairs if pair[0] not in _FREE])
         return crc32(repr((self._request.path, kept)).encode("utf-8", "surrogateescape"))
 
     def _url(self, key: str) -> str:
         """The absolute address of the next page; the client's other parameters keep their order (PAG-8, T-37)."""
-        kept = [f"{_quoted(name)}={_quoted(value)}&" for name, value in self._params.pairs if name != "page"]
-        path = quote(self._request.path, safe=_PATH_SAFE)
-        return f"{self._request.context.base_url}{path}?{''.join(kept)}page={key}"
-
-
-def _quoted(text: str) -> str:
-    return text if _is_plain(text) else quote(text, safe="")
+        kept = [part for part, pair in zip(self._params.raw, self._params.pairs, strict=True) if pair[0] != "page"]
+        target = "&".join([*kept, f"page={key}"])
+        return f"{self._request.context.base_url}{quote(f'{self._request.path}?{target}', safe=_SAFE)}"

@@ -17,15 +17,17 @@ _INT64_MAX: Final = 2**63 - 1
 
 
 class Params:
-    """The decoded query of a request. Unknown parameters are ignored (GEN-9), a known one may be given once.
+    """The query of a request: decoded `pairs` of name and value, and the same `raw` as they came.
 
+    Unknown parameters are ignored (GEN-9), a known one may be given once.
     Every accessor returns None (or its default) for an absent parameter and raises `InvalidInput` for a bad one.
     """
 
-    __slots__ = ("_repeated", "_values", "pairs")
+    __slots__ = ("_repeated", "_values", "pairs", "raw")
 
-    def __init__(self, pairs: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, pairs: tuple[tuple[str, str], ...], raw: tuple[str, ...]) -> None:
         self.pairs = pairs
+        self.raw = raw
         self._values = dict(pairs)
         self._repeated = len(self._values) != len(pairs)
 
@@ -34,16 +36,15 @@ class Params:
         """Reads a raw query; `+` is a space, as HTML forms and most clients write it."""
         if not raw:
             return _EMPTY
+        parts = tuple([part for part in raw.split("&") if part])
         pairs = []
-        for part in raw.split("&"):
+        for part in parts:
             name, _, value = part.partition("=")
-            if "%" in name or "+" in name or not name.isascii():
+            if "%" in part or "+" in part or not part.isascii():
                 name = decode(name.replace("+", " "), "query parameter name")
-            if "%" in value or "+" in value or not value.isascii():
                 value = decode(value.replace("+", " "), f"query parameter {name}")
-            if part:
-                pairs.append((name, value))
-        return cls(tuple(pairs))
+            pairs.append((name, value))
+        return cls(tuple(pairs), parts)
 
     def text(self, name: str) -> str | None:
         """The value as it is."""
@@ -122,7 +123,7 @@ class Params:
         return tuple(value.split(",")) if value else ()
 
 
-_EMPTY: Final = Params(())
+_EMPTY: Final = Params((), ())
 
 
 def _expected(name: str, expected: str, *, found: str) -> InvalidInput:

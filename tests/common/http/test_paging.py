@@ -42,7 +42,7 @@ def test_link_is_absolute_and_keeps_the_other_parameters() -> None:
     headers = page.headers((1, "x"), reverse=True)
     key = headers["x-paging-nextkey"]
     assert headers["link"] == (
-        f"<{BASE}/objects/a%2Fb%3Bc?tag.a%2Cb=x%3By&timerange=%5B0%3A0_1%3A0%29&access_token=t&limit=2&page={key}>"
+        f"<{BASE}/objects/a%2Fb%3Bc?tag.a%2Cb=x%3By&timerange=%5B0:0_1:0)&access_token=t&limit=2&page={key}>"
         '; rel="next"'
     )
     assert headers["x-paging-reverse-order"] == "true"
