@@ -1,6 +1,7 @@
 """Filters on the tags of storage backends (STB-7, SEG-18)."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,8 @@ class TagQuery(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, params: Params, prefix: str) -> "TagQuery":
         """Reads `{prefix}.{name}` and `{prefix}_exists.{name}`; raises `InvalidInput`."""
+        if not params.prefixed(prefix):
+            return _ANY
         values = {name: frozenset(params.labels(f"{prefix}.{name}") or ("",)) for name in params.prefixed(f"{prefix}.")}
         presence = {
             name: params.boolean(f"{prefix}_exists.{name}", False) for name in params.prefixed(f"{prefix}_exists.")
@@ -29,6 +32,9 @@ class TagQuery(msgspec.Struct, frozen=True):
         if any((name in tags) is not wanted for name, wanted in self.presence.items()):
             return False
         return all(not wanted.isdisjoint(_values(tags.get(name, ()))) for name, wanted in self.values.items())
+
+
+_ANY: Final = TagQuery()
 
 
 def _values(value: str | list[str] | tuple[()]) -> tuple[str, ...]:
