@@ -13,6 +13,15 @@ from tests.system.processes import TOKEN
 
 Assembly: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Api]]
 
+VANISHING = {
+    "TAMS_STORE_URL": "sqlite::memory:",
+    "TAMS_BUS_URL": "sqlite::memory:",
+    "TAMS_OBJECTS_URL": "local::memory:",
+    "TAMS_LISTEN": "127.0.0.1:0",
+    "TAMS_API_GATEWAY_TOKEN": TOKEN,
+}
+"""The configuration of a store that leaves nothing behind."""
+
 
 @asynccontextmanager
 async def in_memory(scratch: Path) -> AsyncIterator[Api]:
@@ -23,15 +32,8 @@ async def in_memory(scratch: Path) -> AsyncIterator[Api]:
 
 @asynccontextmanager
 async def in_this_process(environ: Mapping[str, str]) -> AsyncIterator[Api]:
-    """Every service in this process, with `environ` on top of a configuration that leaves nothing behind."""
-    vanishing = {
-        "TAMS_STORE_URL": "sqlite::memory:",
-        "TAMS_BUS_URL": "sqlite::memory:",
-        "TAMS_OBJECTS_URL": "local::memory:",
-        "TAMS_LISTEN": "127.0.0.1:0",
-        "TAMS_API_GATEWAY_TOKEN": TOKEN,
-    }
-    host = Host(registry.load_all(), vanishing | dict(environ), migrate=True)
+    """Every service in this process, with `environ` on top of `VANISHING`."""
+    host = Host(registry.load_all(), VANISHING | dict(environ), migrate=True)
     await host.start()
     try:
         async with Api(host.url, TOKEN) as api:
