@@ -210,3 +210,23 @@ async def test_pages_of_every_declared_order_are_read_along_an_index(tmp_path: P
     assert len(plans) == len(queries)
     assert not [plan for plan in plans if "TEMP B-TREE" in plan]
     assert all(plan.startswith("SEARCH things") and ("id>?" in plan or "id<?" in plan) for plan in plans[:-1])
+
+
+@pytest.mark.parametrize("key", [("id",), ("size", "id"), ("id", "size")])
+@pytest.mark.parametrize("paging", [Windowed(), Small()])
+async def test_rows_of_many_keys_are_found_along_an_index(
+    tmp_path: Path, key: tuple[str, ...], paging: Windowed | Small
+) -> None:
+    table = Table("things", Thing, key=key, sort=("size", "id"), paging=paging)
+    things = [Thing(f"{number}", number, None) for number in range(5)]
+    async with opened(tmp_path, [table]) as store:
+        await store.migrate()
+        await store.run(lambda tx: tx.insert(table, things))
+        texts = trace_near_reader(store)
+        found = await store.read(lambda r: r.get_many(table, map(table.key_of, things[:3])), bounded=True)
+        with closing(sqlite3.connect(store.path)) as connection:
+            (text,) = (text for text in texts if text.startswith("SELECT"))
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}").fetchall()]
+    assert sorted(found.values(), key=table.key_of) == things[:3]
+    assert any(step.startswith("SEARCH things") for step in plan)
+    assert not any(step.startswith("SCAN things") for step in plan)

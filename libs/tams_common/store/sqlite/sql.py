@@ -94,13 +94,14 @@ class TableSql(Generic[R]):
         return text
 
     def get_many(self, count: int) -> str:
-        """Rows by `count` keys."""
-        key = self._layout.table.key
-        select = self.select(self._layout.names)
+        """Rows by `count` keys. Keys of several columns are joined to the table: SQLite would answer `IN` by a scan."""
+        key, names = self._layout.table.key, self._layout.names
         if len(key) == 1:
-            return f"{select} WHERE {quoted(key[0])} IN ({', '.join('?' * count)})"
-        marks = f"({', '.join('?' * len(key))})"
-        return f"{select} WHERE ({quoted_list(key)}) IN (VALUES {', '.join([marks] * count)})"
+            return f"{self.select(names)} WHERE {quoted(key[0])} IN ({', '.join('?' * count)})"
+        columns = ", ".join(f"{self._table}.{quoted(name)}" for name in names)
+        asked = ", ".join([f"({', '.join('?' * len(key))})"] * count)
+        match = " AND ".join(f"{self._table}.{quoted(name)} = asked.column{at}" for at, name in enumerate(key, 1))
+        return f"SELECT {columns} FROM (VALUES {asked}) AS asked CROSS JOIN {self._table} WHERE {match}"
 
     def order_by(self, order: tuple[str, ...], *, reverse: bool) -> str:
         """ORDER BY with nulls after values, in reverse before them (SORT-8), and the place for a limit."""
