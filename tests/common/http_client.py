@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from tams_common.http.codec import encode_json
-from tams_common.http.message import Context, Request, Response
+from tams_common.http.message import Context, Request
 from tams_common.http.transport import App, MemoryTransport, Transport
 
 BASE_URL = "http://tams.test"
@@ -72,7 +72,7 @@ class Client:
         request = Request(method, path, query=query, headers={**self._headers, **(headers or {})}, body=body)
         request.context = self._context
         response = await self._transport.send(request)
-        answer = Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, await read_body(response))
+        answer = Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, await response.read())
         assert expect is None or answer.status == expect, (
             f"{method} {path}: expected {expect}, got {answer.status}: {answer.body[:2000].decode(errors='replace')}"
         )
@@ -81,10 +81,3 @@ class Client:
 
 def _encoded(json: object) -> bytes:
     return b"" if json is UNSET else encode_json(json)
-
-
-async def read_body(response: Response) -> bytes:
-    """The whole body of a response."""
-    if isinstance(response.body, bytes):
-        return response.body
-    return b"".join([part async for part in response.body])

@@ -84,6 +84,10 @@ class Response(msgspec.Struct):
     body: Body = b""
     headers: dict[str, str] = msgspec.field(default_factory=dict)
 
+    async def read(self) -> bytes:
+        """The whole body."""
+        return self.body if isinstance(self.body, bytes) else b"".join([part async for part in self.body])
+
 
 @runtime_checkable
 class Closable(Protocol):

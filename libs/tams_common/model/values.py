@@ -21,6 +21,12 @@ Positive: TypeAlias = Annotated[int, Meta(gt=0, le=_INT64_MAX)]
 MimeType: TypeAlias = Annotated[str, Meta(pattern=r"\A[^\s/]+/[^\s/]+\Z")]
 """A codec or container: two parts and a slash, as loose as the schema of flows has it (FLW-27, T-9)."""
 
+_TOKEN: Final = r"[0-9A-Za-z!#$%&'*+.^_`|~-]+"
+MEDIA_TYPE: Final = (
+    rf"\A(application|audio|font|example|image|message|model|multipart|text|video|x-{_TOKEN})/{_TOKEN}\Z"
+)
+"""The stricter pattern of what clients ask for and announce (s/mime-type): known top-level types, no parameters."""
+
 Tags: TypeAlias = dict[str, str | tuple[str, ...]]
 """Freeform names; each value is a string or a list of strings (TAG-1)."""
 

@@ -9,15 +9,12 @@ from tams_catalog.extents import with_updates
 from tams_catalog.tables import EXTENTS, FLOWS, SOURCES
 from tams_common.errors import InvalidInput
 from tams_common.http.query import Params
-from tams_common.model.values import AUDIO, DATA, IMAGE, MULTI, VIDEO
+from tams_common.model.values import AUDIO, DATA, IMAGE, MEDIA_TYPE, MULTI, VIDEO
 from tams_common.store import Query, Reader, eq
 from tams_common.store.where import Condition
 
 FORMATS: Final = (VIDEO, AUDIO, DATA, MULTI, IMAGE)
-_TOKEN: Final = r"[0-9A-Za-z!#$%&'*+.^_`|~-]+"
-_MIME: Final = re.compile(
-    rf"(application|audio|font|example|image|message|model|multipart|text|video|x-{_TOKEN})/{_TOKEN}"
-)
+_is_media_type = re.compile(MEDIA_TYPE).match
 
 
 class Position(NamedTuple):
@@ -41,7 +38,7 @@ class Listing(msgspec.Struct, frozen=True):
 def flow_conditions(params: Params) -> tuple[Condition, ...]:
     """The filters of `GET /flows`; raises `InvalidInput` for a bad one (FLW-9)."""
     codec = params.text("codec")
-    if codec is not None and not _MIME.fullmatch(codec):
+    if codec is not None and not _is_media_type(codec):
         raise InvalidInput(f"query parameter codec: expected a MIME type, found {codec[:64]!r}", field="codec")
     asked = {
         "source_id": params.uuid("source_id"),

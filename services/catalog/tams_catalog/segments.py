@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from tams_common.errors import Unavailable
 from tams_common.http.codec import decode_json, encode_json
-from tams_common.http.message import Context, Request, Response
+from tams_common.http.message import Context, Request
 from tams_common.http.transport import Transport
 from tams_common.ids import FlowId, Incarnation
 from tams_common.model.facts import FlowDeletion, FlowExtent
@@ -42,13 +42,7 @@ class Segments:
     async def _send(self, request: Request, context: Context) -> tuple[int, bytes]:
         request.context = context
         response = await self._transport.send(request)
-        return response.status, await _body(response)
-
-
-async def _body(response: Response) -> bytes:
-    if isinstance(response.body, bytes):
-        return response.body
-    return b"".join([part async for part in response.body])
+        return response.status, await response.read()
 
 
 def _unexpected(flow_id: FlowId, status: int) -> Unavailable:

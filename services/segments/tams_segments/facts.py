@@ -58,7 +58,7 @@ def container_of(flow_id: FlowId, facts: FlowFacts) -> str:
 
 
 async def _read(response: Response) -> FlowFacts:
-    body = response.body if isinstance(response.body, bytes) else b"".join([part async for part in response.body])
+    body = await response.read()
     try:
         return _decoder.decode(body)
     except msgspec.DecodeError as error:

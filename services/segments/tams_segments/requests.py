@@ -1,6 +1,6 @@
 """The bodies of requests, as strict as the specification's schemas, each with the bounds that our rows have."""
 
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -8,13 +8,9 @@ from msgspec import UNSET, Meta, UnsetType
 from tams_common.errors import InvalidInput
 from tams_common.http.codec import Timestamp, decode_json
 from tams_common.ids import StorageId
-from tams_common.model.values import UUID, Whole
+from tams_common.model.values import MEDIA_TYPE, UUID, Whole
 from tams_common.timerange import TimeRange
 
-MIME_TYPE: Final = (
-    r"\A(application|audio|font|example|image|message|model|multipart|text|video|x-[0-9A-Za-z!#$%&'*+.^_`|~-]+)"
-    r"/[0-9A-Za-z!#$%&'*+.^_`|~-]+\Z"
-)
 ObjectName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 """An object id: any text that is not empty (STO-5); its length is bounded by what a row and an event may hold."""
 
@@ -54,8 +50,8 @@ class StoragePost(msgspec.Struct, frozen=True, rename={"content_type_alias": "co
     limit: Annotated[int, Meta(gt=0)] | UnsetType = UNSET
     object_ids: tuple[ObjectName, ...] | UnsetType = UNSET
     storage_id: Annotated[StorageId, UUID] | UnsetType = UNSET
-    content_type: Annotated[str, Meta(pattern=MIME_TYPE)] | UnsetType = UNSET
-    content_type_alias: Annotated[str, Meta(pattern=MIME_TYPE)] | UnsetType = UNSET
+    content_type: Annotated[str, Meta(pattern=MEDIA_TYPE)] | UnsetType = UNSET
+    content_type_alias: Annotated[str, Meta(pattern=MEDIA_TYPE)] | UnsetType = UNSET
     presigned: bool | UnsetType = UNSET
 
     def __post_init__(self) -> None:

@@ -11,7 +11,6 @@ from tams_common.errors import BadGateway, GatewayTimeout, TamsError, TooLarge, 
 from tams_common.http import client as client_module
 from tams_common.http.message import Context, Request
 from tests.common.http.sockets import connected, raw_server, read_head
-from tests.common.http_client import read_body
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -79,7 +78,7 @@ async def test_a_stream_cut_short_fails_where_it_is_read() -> None:
     async with raw_server(Script(head)) as url, connected(url) as transport:
         response = await transport.send(Request("GET", "/"))
         with pytest.raises(BadGateway):
-            await read_body(response)
+            await response.read()
 
 
 async def test_silence_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +114,7 @@ async def test_connections_are_kept() -> None:
     script = Script(OK, then_close=False)
     async with raw_server(script) as url, connected(url) as transport:
         for _ in range(5):
-            assert await read_body(await transport.send(Request("GET", "/"))) == b"ok"
+            assert await (await transport.send(Request("GET", "/"))).read() == b"ok"
     assert (script.connections, len(script.heads)) == (1, 5)
 
 
@@ -179,7 +178,7 @@ async def test_an_answer_before_the_upload_ends_is_the_answer() -> None:
     script = Script(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", then_close=False)
     async with raw_server(script) as url, connected(url) as transport:
         response = await transport.send(Request("PUT", "/", body=endless()))
-        assert (response.status, await read_body(response)) == (403, b"no")
+        assert (response.status, await response.read()) == (403, b"no")
 
 
 async def test_an_error_of_the_sender_is_the_senders() -> None:
