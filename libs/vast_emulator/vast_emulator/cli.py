@@ -1,0 +1,40 @@
+"""`tams vast-emulator`: the emulator as a process of its own."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from vast_emulator.server import Settings
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--listen", default="127.0.0.1:9090", show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
+@click.option("--data", default=None, type=click.Path(path_type=Path), help="Folder of the tables [in memory only].")
+@click.option("--access-key", default="test", show_default=True, help="The key that requests are signed with.")
+@click.option("--secret-key", default="test", show_default=True, help="Its secret.")
+@click.option("--bucket", "buckets", multiple=True, default=("vastdb",), show_default=True, help="May be repeated.")
+@click.option("--version", default="5.5", show_default=True, type=click.Choice(["5.4", "5.5"]), help="Whom to play.")
+def main(listen: str, data: Path | None, *, buckets: tuple[str, ...], version: str, **keys: str) -> None:
+    """Serve a stand-in for VAST DataBase, for development and tests; never for data that matters."""
+    from vast_emulator.server import Settings
+
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal():
+        raise click.BadParameter("HOST:PORT is wanted", param_hint="--listen")
+    signing = {keys["access_key"]: keys["secret_key"]}
+    asyncio.run(_serve(Settings(host, int(port), keys=signing, version=version), data=data, buckets=buckets))
+
+
+async def _serve(settings: "Settings", *, data: Path | None, buckets: tuple[str, ...]) -> None:
+    from vast_emulator.serving import serve
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serve(settings, data=data, buckets=buckets) as emulator:
+        click.echo(f"VAST emulator: {emulator.url}")
+        await stop.wait()

@@ -1,0 +1,1 @@
+"""One module per noun of the protocol; a handler parses, calls the engine once and renders."""

@@ -1,0 +1,68 @@
+"""Columns of a table."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from vast_emulator.engine.errors import invalid
+from vast_emulator.handlers.face import Face
+from vast_emulator.handlers.tables import refuse_imports
+from vast_emulator.message import OK, Answer, Call
+from vast_emulator.paging import page
+from vast_emulator.wire import batches, columns
+
+
+def list_columns(face: Face, call: Call) -> Answer:
+    """`GET ?column`."""
+    refuse_imports(call)
+    with face.engine.using(call.txid) as statements:
+        table = statements.table(call.table)
+    if face.version.sends_sorting_in_fields:
+        return answer(call, columns.described(table.schema, table.sort_key))
+    return answer(call, list(table.schema))
+
+
+def list_sorted(face: Face, call: Call) -> Answer:
+    """`GET ?sorted-columns`: the sorting key in its order, as clients of 5.4 ask for it."""
+    with face.engine.using(call.txid) as statements:
+        table = statements.table(call.table)
+    if not table.sort_key:
+        raise invalid("Listing sorted columns without elysium enabled")
+    return answer(call, [table.schema.field(number) for number in table.sort_key])
+
+
+def add(face: Face, call: Call) -> Answer:
+    """`POST ?column`."""
+    schema = batches.read_schema(call.body)
+    with face.engine.using(call.txid) as statements:
+        statements.add_columns(call.table, schema)
+    return OK
+
+
+def drop(face: Face, call: Call) -> Answer:
+    """`DELETE ?column`; the body names the columns by a schema."""
+    names = batches.read_schema(call.body).names
+    with face.engine.using(call.txid) as statements:
+        statements.drop_columns(call.table, names)
+    return OK
+
+
+def alter(face: Face, call: Call) -> Answer:
+    """`PUT ?column`: a new name, if one is given; properties and statistics are not kept."""
+    column, new_name = call.parameter("tabular-column-name"), call.parameters.get("tabular-new-column-name")
+    if new_name:
+        with face.engine.using(call.txid) as statements:
+            statements.rename_column(call.table, column, new_name=new_name)
+    return OK
+
+
+def answer(call: Call, fields: Sequence[pa.Field]) -> Answer:
+    """One page of columns."""
+    found, headers = page(call, fields, name=_name)
+    if "tabular-only-column-names" in call.headers:
+        found = columns.names_only(found)
+    return Answer(body=columns.write(found), headers=headers)
+
+
+def _name(field: pa.Field) -> str:
+    return str(field.name)

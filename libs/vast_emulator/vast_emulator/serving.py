@@ -1,0 +1,61 @@
+"""Opening an engine and serving it: for the command line, for asynchronous tests, and for tests that are not."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from vast_emulator.engine import Engine
+from vast_emulator.server import Emulator, Settings
+
+BUCKETS = ("vastdb",)
+
+
+@asynccontextmanager
+async def serve(
+    settings: Settings | None = None, *, data: Path | None = None, buckets: Sequence[str] = BUCKETS
+) -> AsyncIterator[Emulator]:
+    """An emulator that listens, its tables in a folder or, without one, in memory; closed in the end."""
+    engine = await asyncio.to_thread(Engine, data, buckets=buckets)
+    emulator = Emulator(engine, settings)
+    try:
+        await emulator.start()
+        yield emulator
+    finally:
+        await emulator.stop()
+        await asyncio.to_thread(engine.close)
+
+
+@contextmanager
+def running(
+    settings: Settings | None = None, *, data: Path | None = None, buckets: Sequence[str] = BUCKETS
+) -> Iterator[Emulator]:
+    """The same with an event loop in a thread of its own, for code that blocks as the SDK does."""
+    started: Future[Emulator] = Future()
+    stop: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    async def main() -> None:
+        async with serve(settings, data=data, buckets=buckets) as emulator:
+            event = asyncio.Event()
+            stop.append((asyncio.get_running_loop(), event))
+            started.set_result(emulator)
+            await event.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    thread = threading.Thread(target=run, name="vast-emulator")
+    thread.start()
+    try:
+        yield started.result()
+    finally:
+        for loop, event in stop:
+            loop.call_soon_threadsafe(event.set)
+        thread.join()

@@ -1,0 +1,32 @@
+"""The versions of VAST DataBase that the emulator can pass for."""
+
+from dataclasses import dataclass
+
+from vast_emulator.refusals import refusal
+
+DEFAULT = "5.5"
+
+
+@dataclass(frozen=True)
+class Version:
+    """What the `Server` header announces, and what follows from it."""
+
+    name: str
+    sends_sorting_in_fields: bool
+    """From 5.5 on a list of columns carries the sorting key; before, `?sorted-columns` has to be asked."""
+
+    @property
+    def server_header(self) -> str:
+        """`vast` and four numbers, exactly as the SDK's pattern wants it."""
+        return f"vast {self.name}.0.1"
+
+
+VERSIONS = {"5.4": Version("5.4", sends_sorting_in_fields=False), "5.5": Version("5.5", sends_sorting_in_fields=True)}
+
+
+def version(name: str) -> Version:
+    """Raises a refusal for a version that is not emulated."""
+    found = VERSIONS.get(name)
+    if found is None:
+        raise refusal(501, "NotImplemented", f"no such version: {name}; there are {', '.join(VERSIONS)}")
+    return found
