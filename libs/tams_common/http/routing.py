@@ -8,6 +8,7 @@ import msgspec
 
 from tams_common.errors import InvalidInput, MethodNotAllowed, NotFound
 from tams_common.http.message import DEFAULT_BODY_LIMIT, Request, Response
+from tams_common.ids import is_uuid
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
@@ -97,6 +98,14 @@ def _descend(node: _Node[T], parts: list[str]) -> tuple[_Node[T], tuple[str, ...
         return None
     found = _descend(node.param, rest)
     return None if found is None else (found[0], (part, *found[1]))
+
+
+def path_uuid(request: Request, name: str) -> str:
+    """The id in the path parameter `name`; raises `NotFound` for one that the API does not write so (GEN-4, SEG-3)."""
+    text = request.params[name]
+    if not is_uuid(text):
+        raise NotFound(f"there is no resource {text!r}: that is not a UUID in lower case (GEN-4)")
+    return text
 
 
 def decode(text: str, where: str) -> str:

@@ -13,7 +13,8 @@ from tams_common.http.codec import json_response, no_content
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
-from tams_common.ids import FlowId, is_uuid
+from tams_common.http.routing import path_uuid
+from tams_common.ids import FlowId
 from tams_common.model.flow import ProfileFlow
 from tams_common.timerange import ETERNITY
 
@@ -92,10 +93,7 @@ class Handlers:
 
     async def source(self, request: Request) -> Response:
         """SRC-12."""
-        source_id = request.params["source_id"]
-        if not is_uuid(source_id):
-            raise NotFound(f"there is no source {source_id}: that is not a UUID in lower case (GEN-4)")
-        return json_response(await self._sources.one(source_id))
+        return json_response(await self._sources.one(path_uuid(request, "source_id")))
 
     async def facts(self, request: Request) -> Response:
         """ADR 0006, for segments."""
@@ -119,8 +117,4 @@ def _page(paging: Paging, listing: Listing, *, reverse: bool) -> Response:
 
 
 def _flow_id(request: Request) -> FlowId:
-    """The flow's id from the path; one that is none is a 404 (GEN-4)."""
-    flow_id = request.params["flow_id"]
-    if not is_uuid(flow_id):
-        raise NotFound(f"there is no flow {flow_id}: that is not a UUID in lower case (GEN-4)")
-    return FlowId(flow_id)
+    return FlowId(path_uuid(request, "flow_id"))

@@ -9,10 +9,9 @@ from tams_catalog import members
 from tams_catalog.flows import Flows, Unprotected
 from tams_catalog.members import Member
 from tams_catalog.sources import Sources
-from tams_common.errors import NotFound
 from tams_common.http.codec import decode_json, json_response, no_content
 from tams_common.http.message import Context, Request, Response
-from tams_common.ids import is_uuid
+from tams_common.http.routing import path_uuid
 from tams_common.model.flow import Flow
 from tams_common.model.source import Source
 
@@ -41,27 +40,21 @@ class Property(Generic[T]):
 
     async def get(self, request: Request) -> Response:
         """The value, and what stands for none."""
-        resource = await self._resources.look(self._id(request))
+        resource = await self._resources.look(path_uuid(request, self._parameter))
         return json_response(self._member(request).shown(resource))
 
     async def put(self, request: Request) -> Response:
         """Sets the value."""
-        resource_id, member = self._id(request), self._member(request)
+        resource_id, member = path_uuid(request, self._parameter), self._member(request)
         value = decode_json(await request.read(), member.kind)
         await self._resources.edit(resource_id, lambda old: member.put(old, value), context=request.context)
         return no_content()
 
     async def delete(self, request: Request) -> Response:
         """Takes the value away; one that is not set may be deleted, too (SUB-11)."""
-        resource_id, member = self._id(request), self._member(request)
+        resource_id, member = path_uuid(request, self._parameter), self._member(request)
         await self._resources.edit(resource_id, lambda old: member.put(old, UNSET), context=request.context)
         return no_content()
-
-    def _id(self, request: Request) -> str:
-        resource_id = request.params[self._parameter]
-        if not is_uuid(resource_id):
-            raise NotFound(f"there is no resource {resource_id}: that is not a UUID in lower case (GEN-4)")
-        return resource_id
 
 
 class Properties:
