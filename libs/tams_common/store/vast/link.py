@@ -1,0 +1,220 @@
+"""One connection to VAST DB: transactions and requests on it, with patience where a repeat is safe."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import msgspec
+import pyarrow as pa
+from vastdb import _internal as wire
+from vastdb.config import BackoffConfig, QueryConfig, SessionConfig
+from vastdb.errors import NotFound
+from vastdb.session import Session
+from vastdb.table import TableInTransaction
+from vastdb.transaction import Transaction
+
+from tams_common.store.vast.failures import Broken, Overloaded, translated
+from tams_common.store.vast.place import Place
+from tams_common.store.vast.predicates import impossible, predicate
+from tams_common.store.vast.stored import ROW_ID, Stored, rows_of
+from tams_common.store.where import Condition
+
+T = TypeVar("T")
+
+LOOKUP: Final = QueryConfig(num_splits=1, num_sub_splits=1)
+"""A few rows: one request finds them."""
+SCAN: Final = QueryConfig(num_splits=1, num_sub_splits=4)
+"""Any number of rows: four sub-splits are read at once, in pages of 128 Ki rows each."""
+
+_TIMEOUTS: Final = (5, 30)
+_PATIENCE: Final = 20.0
+"""Seconds for which an overloaded server is asked again."""
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 1.0
+_END: Final = wire.TABULAR_INVALID_ROW_ID
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+_QUIET: Final = ("vastdb.errors", "vastdb.transaction")
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A query: distinct `columns` (ROW_ID may be among them) of rows that meet `where`.
+
+    The server may stop after `most` rows, whichever these are.
+    """
+
+    stored: Stored
+    columns: tuple[str, ...]
+    where: tuple[Condition, ...] = ()
+    config: QueryConfig = LOOKUP
+    most: int | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Rows in no order; `whole` tells whether these are all."""
+
+    rows: list[tuple[Any, ...]]
+    whole: bool
+
+
+class Link:
+    """A session of the SDK for one thread at a time.
+
+    It bypasses `Transaction.__enter__`, which looks for the ADBC driver, and `Table.select`, which opens a connection
+    and starts threads for each query: the same requests go out on the one connection that is kept.
+    """
+
+    def __init__(self, place: Place, name: str) -> None:
+        self._place = place
+        self._name = name
+        self._session: Session | None = None
+
+    def begin(self) -> Transaction:
+        """Opens a transaction. When the answer is lost, one that is never used expires at the server."""
+        session = self.session()
+        answer = self.ask(session.api.begin_transaction, again=True)
+        transaction = session.transaction()
+        transaction.txid = int(answer.headers["tabular-txid"])
+        return transaction
+
+    def commit(self, transaction: Transaction) -> None:
+        """Commits; after `Unavailable` the outcome is unknown, after `Collided` nothing happened."""
+        self.ask(partial(self.session().api.commit_transaction, transaction.txid))
+
+    def roll_back(self, transaction: Transaction) -> None:
+        """Ends the transaction without effect."""
+        self.ask(partial(self.session().api.rollback_transaction, transaction.txid), again=True)
+
+    def alive(self, transaction: Transaction) -> bool:
+        """Whether the transaction is still open at the server."""
+
+        def look() -> bool:
+            try:
+                self.session().api.get_transaction(transaction.txid)
+            except NotFound:
+                return False
+            return True
+
+        return self.ask(look, again=True)
+
+    def query(self, transaction: Transaction, ask: Ask) -> Answer:
+        """The rows that are asked for."""
+        if impossible(ask.where):
+            return Answer([], whole=True)
+        stored = ask.stored
+        request = wire.build_query_data_request(
+            schema=stored.with_row_id if ROW_ID in ask.columns else stored.schema,
+            predicate=predicate(stored.metadata.ibis_table, ask.where),
+            field_names=list(ask.columns),
+        )
+        chunks: list[pa.Table] = []
+        reached = dict.fromkeys(range(ask.config.num_sub_splits), 0)
+        left = ask.most or ask.config.limit_rows_per_sub_split
+        while left > 0 and any(row_id != _END for row_id in reached.values()):
+            page = partial(self._page, transaction, ask, request=request, reached=reached, limit=left)
+            found, reached = self.ask(page, again=True)
+            chunks += found
+            if ask.most is not None:
+                left -= sum(chunk.num_rows for chunk in found)
+        return Answer(rows_of(chunks), whole=all(row_id == _END for row_id in reached.values()))
+
+    def insert(self, transaction: Transaction, stored: Stored, *, batch: pa.RecordBatch) -> None:
+        """Adds rows; a request holds at most 5 MiB, so many or wide rows take several."""
+        if batch.nbytes > _BATCH_BYTES and batch.num_rows > 1:
+            half = batch.num_rows // 2
+            self.insert(transaction, stored, batch=batch.slice(0, half))
+            self.insert(transaction, stored, batch=batch.slice(half))
+            return
+        self.ask(partial(self._table(transaction, stored).insert, batch))
+
+    def update(self, transaction: Transaction, stored: Stored, *, batch: pa.RecordBatch) -> None:
+        """Writes new cells into rows, by row id."""
+        self.ask(partial(self._table(transaction, stored).update, batch))
+
+    def delete(self, transaction: Transaction, stored: Stored, *, batch: pa.RecordBatch) -> None:
+        """Removes rows, by row id."""
+        self.ask(partial(self._table(transaction, stored).delete, batch))
+
+    def session(self) -> Session:
+        """The SDK's session, connected at first use."""
+        if self._session is None:
+            self._session = self.ask(self._connect, again=True)
+        return self._session
+
+    def close(self) -> None:
+        """Closes the connections."""
+        if self._session is not None:
+            self._session.api.__exit__()
+            self._session = None
+
+    def ask(self, request: Callable[[], T], *, again: bool = False) -> T:
+        """Makes one request: when the server is overloaded until it answers, after a broken connection once `again`."""
+        patience = time.monotonic() + _PATIENCE
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                with translated(self._name):
+                    return request()
+            except Overloaded:
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(random.uniform(0, pause))  # noqa: S311 -- only spreads the repeats
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            except Broken:
+                if not again:
+                    raise
+                again = False
+
+    def _connect(self) -> Session:
+        place = self._place
+        return Session(
+            access=place.access_key,
+            secret=place.secret_key,
+            endpoint=place.endpoint,
+            timeout=_TIMEOUTS,
+            backoff_config=BackoffConfig(max_tries=1),
+            config=SessionConfig(data_endpoints=[place.endpoint]),
+        )
+
+    def _table(self, transaction: Transaction, stored: Stored) -> TableInTransaction:
+        return TableInTransaction(stored.metadata, transaction, transaction._session_context)
+
+    def _page(
+        self,
+        transaction: Transaction,
+        ask: Ask,
+        *,
+        request: wire.QueryDataRequest,
+        reached: dict[int, int],
+        limit: int,
+    ) -> tuple[list[pa.Table], dict[int, int]]:
+        """One page of each sub-split, and where they go on."""
+        ref, config = ask.stored.metadata.ref, ask.config
+        response = self.session().api.query_data(
+            ref.bucket,
+            ref.schema,
+            ref.table,
+            request.serialized,
+            split=(0, config.num_splits, config.num_row_groups_per_sub_split),
+            num_sub_splits=config.num_sub_splits,
+            txid=transaction.txid,
+            limit_rows=limit,
+            sub_split_start_row_ids=reached.items(),
+        )
+        chunks: list[pa.Table] = []
+        following = dict(reached)
+        with response:
+            for sub_split, next_row_id, chunk in wire.parse_query_data_response(
+                conn=response.raw, schema=request.response_schema, parser=request.response_parser
+            ):
+                following[sub_split] = next_row_id
+                chunks.append(chunk)
+        return chunks, following
+
+
+def silence() -> None:
+    """An ordinary conflict is no news: the SDK logs each one, with a traceback."""
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

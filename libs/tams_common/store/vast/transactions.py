@@ -1,0 +1,176 @@
+"""Whole transactions: functions run together, their changes flushed and committed, and lost answers found out."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+from uuid import uuid4
+
+import msgspec
+from vastdb.transaction import Transaction
+
+from tams_common.errors import Conflict, OutcomeUnknown, TamsError, Unavailable
+from tams_common.store.layout import Layouts
+from tams_common.store.port import Tx
+from tams_common.store.transaction import SharedCommit
+from tams_common.store.vast import ledger
+from tams_common.store.vast.failures import Broken, Collided, Overloaded
+from tams_common.store.vast.flush import flush
+from tams_common.store.vast.session import Session
+
+_ATTEMPTS: Final = 15
+"""How often a function that loses to another transaction is run before its caller is told."""
+_RECONNECTIONS: Final = 3
+"""How often functions whose connection breaks are run before their callers are told."""
+_FIRST_PAUSE: Final = 0.01
+_LONGEST_PAUSE: Final = 0.5
+_SETTLE_SECONDS: Final = 30.0
+"""How long a lost answer is looked for; a transaction that is still open after a third of it is ended."""
+_PRUNE_SECONDS: Final = 600.0
+
+Function = Callable[[Tx], Any]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a function."""
+
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Transactions:
+    """Runs functions on one session, one transaction at a time, on one thread."""
+
+    def __init__(self, session: Session, layouts: Layouts) -> None:
+        self._session = session
+        self._layouts = layouts
+        self._prune_at = time.monotonic() + _PRUNE_SECONDS
+
+    def run(self, functions: Sequence[Function]) -> list[Outcome]:
+        """One commit for all. If it is refused, it is not known by whose fault: each half gets its own."""
+        if len(functions) == 1:
+            return [self._alone(functions[0])]
+        try:
+            return self._connected(functions)
+        except Conflict:
+            _pause(0)
+            middle = len(functions) // 2
+            return self.run(functions[:middle]) + self.run(functions[middle:])
+        except TamsError as error:
+            return [Outcome(error=_copy(error)) for _ in functions]
+
+    def prune(self) -> None:
+        """Forgets old commits, if it is time again."""
+        if time.monotonic() < self._prune_at:
+            return
+        self._prune_at = time.monotonic() + _PRUNE_SECONDS
+        with suppress(TamsError):
+            try:
+                ledger.prune(self._session, time.time_ns())
+                self._commit()
+            finally:
+                self._roll_back()
+
+    def _alone(self, function: Function) -> Outcome:
+        attempt = 0
+        while True:
+            try:
+                [outcome] = self._connected((function,))
+            except Collided as error:
+                attempt += 1
+                if attempt == _ATTEMPTS:
+                    return Outcome(error=error)
+                _pause(attempt)
+            except TamsError as error:
+                return Outcome(error=error)
+            else:
+                return outcome
+
+    def _connected(self, functions: Sequence[Function]) -> list[Outcome]:
+        """Runs the functions anew while their connection breaks."""
+        for attempt in range(1, _RECONNECTIONS):
+            try:
+                return self._together(functions)
+            except Broken:
+                _pause(attempt)
+        return self._together(functions)
+
+    def _together(self, functions: Sequence[Function]) -> list[Outcome]:
+        session = self._session
+        try:
+            commit = SharedCommit(self._layouts, session)
+            outcomes = [self._outcome(commit, function) for function in functions]
+            changes = commit.changes()
+            if changes:
+                flush(session, self._layouts, changes=changes)
+                self._commit()
+        finally:
+            self._roll_back()
+        return outcomes
+
+    def _outcome(self, commit: SharedCommit, function: Function) -> Outcome:
+        try:
+            outcome = Outcome(commit.run(function))
+        except StopIteration as error:
+            # A future refuses to carry this one.
+            stopped = RuntimeError("the function raised StopIteration")
+            stopped.__cause__ = error
+            outcome = Outcome(error=stopped)
+        except BaseException as error:  # noqa: BLE001 -- it is raised where the function was submitted
+            outcome = Outcome(error=error)
+        if self._session.failure is not None:
+            raise self._session.failure
+        return outcome
+
+    def _commit(self) -> None:
+        """Commits the session's transaction; raises `Broken` when it certainly did not happen."""
+        commit = ledger.Commit(uuid4().hex, time.time_ns())
+        ledger.record(self._session, commit)
+        transaction = self._session.release()
+        try:
+            self._session.link.commit(transaction)
+        except Overloaded:
+            self._give_up(transaction)
+            raise
+        except Unavailable as error:
+            if not self._happened(transaction, commit.id):
+                raise Broken(f"a commit was lost: {error.detail}") from error
+
+    def _happened(self, transaction: Transaction, id: str) -> bool:
+        """Whether the commit `id`, whose answer was lost, happened: known once its transaction is gone."""
+        started = time.monotonic()
+        attempt = 0
+        while (waited := time.monotonic() - started) < _SETTLE_SECONDS:
+            with suppress(Unavailable):
+                if not self._session.link.alive(transaction):
+                    try:
+                        return ledger.happened(self._session, id)
+                    finally:
+                        self._roll_back()
+                if waited > _SETTLE_SECONDS / 3:
+                    self._session.link.roll_back(transaction)
+            attempt += 1
+            _pause(attempt)
+        raise OutcomeUnknown("the answer of a commit was lost, and the tables do not answer any more")
+
+    def _roll_back(self) -> None:
+        if self._session.active:
+            self._give_up(self._session.release())
+
+    def _give_up(self, transaction: Transaction) -> None:
+        """Ends a transaction without effect; one that cannot be reached expires."""
+        with suppress(TamsError):
+            self._session.link.roll_back(transaction)
+
+
+def _pause(attempt: int) -> None:
+    longest = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
+    time.sleep(random.uniform(0, longest))  # noqa: S311 -- only spreads the repeats
+
+
+def _copy(error: TamsError) -> TamsError:
+    """An error of its own for each caller: a traceback is added to it where it is raised."""
+    copy = type(error)(error.detail)
+    copy.__cause__ = error
+    return copy
