@@ -3,6 +3,7 @@
 A key is `TAMS_` and the field's name for what all services share, `TAMS_<SERVICE>_` and the name for a service's own.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeVar
@@ -14,6 +15,8 @@ from tams_common.errors import StartRefused
 C = TypeVar("C", bound=msgspec.Struct)
 
 PREFIX: Final = "TAMS_"
+_TEN_YEARS: Final = 10 * 365 * 24 * 3600
+"""Seconds: times beyond that are slips, and would not fit into the nanoseconds of a row."""
 SERVICE_NAMES: Final = ("api-gateway", "catalog", "segments", "webhooks", "analytics")
 _IGNORED: Final = re.compile(r"TAMS_TEST_.*|.*_SERVICE_HOST|.*_SERVICE_PORT(_.*)?|.*_PORT|.*_PORT_\d+_.*")
 
@@ -50,8 +53,8 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def __post_init__(self) -> None:
-        if self.min_object_timeout < 300:
-            raise ValueError("min_object_timeout must be at least 300 seconds (SVC-8)")
+        if not 300 <= self.min_object_timeout <= _TEN_YEARS:
+            raise ValueError(f"min_object_timeout must lie between 300 (SVC-8) and {_TEN_YEARS} seconds")
         if not 30 <= self.min_presigned_url_timeout <= self.min_object_timeout:
             raise ValueError("min_presigned_url_timeout must lie between 30 seconds and min_object_timeout (SVC-9)")
         if not 1 <= self.default_limit <= self.max_limit:
@@ -71,9 +74,13 @@ def read(kind: type[C], prefix: str, *, environ: Mapping[str, str]) -> C:
         if key in environ:
             values[name] = environ[key]
     try:
-        return msgspec.convert(values, kind, strict=False)
+        config = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise StartRefused(_named(str(error), kind, prefix=prefix)) from None
+    for name, value in msgspec.structs.asdict(config).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise StartRefused(_named(f"{name} must be a finite number", kind, prefix=prefix))
+    return config
 
 
 def _named(message: str, kind: type[msgspec.Struct], *, prefix: str) -> str:
