@@ -84,8 +84,11 @@ def read(kind: type[C], prefix: str, *, environ: Mapping[str, str]) -> C:
 
 
 def _named(message: str, kind: type[msgspec.Struct], *, prefix: str) -> str:
-    field = next((name for name in kind.__struct_fields__ if re.search(rf"\b{name}\b", message)), "*")
-    return f"configuration key {prefix}{field.upper()}: {message}"
+    """`message` with the key it is about: the one that msgspec points at, or that our own rules begin with."""
+    located = re.search(r"`(?:\$\.)?(\w+)`$", message)
+    field = located[1] if located else message.partition(" ")[0]
+    key = f"{prefix}{field.upper()}" if field in kind.__struct_fields__ else f"{prefix}*"
+    return f"configuration key {key}: {message}"
 
 
 def check_keys(environ: Mapping[str, str], known: Mapping[str, type[msgspec.Struct]]) -> None:
