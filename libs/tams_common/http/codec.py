@@ -18,6 +18,10 @@ _AT: Final = re.compile(r"(.*) - at `(key in )?(\$.*)`", re.DOTALL)
 _NAMED: Final = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 
 
+_JSON_NAMES: Final = {type(None): "null", dict: "object", list: "array"}
+"""What msgspec's own messages call these types."""
+
+
 class Timestamp(int):
     """A media time in ns that a body writes as `seconds:nanoseconds` (TIME-1), for fields of Structs."""
 
@@ -77,7 +81,7 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401
 def _read(kind: type, value: object) -> object:
     if kind is TimeRange or kind is Timestamp:
         if not isinstance(value, str):
-            raise ValueError(f"Expected `str`, got `{type(value).__name__}`")
+            raise ValueError(f"Expected `str`, got `{_JSON_NAMES.get(type(value), type(value).__name__)}`")
         return TimeRange.parse(value) if kind is TimeRange else Timestamp(parse_timestamp(value))
     raise NotImplementedError(f"bodies have no {kind.__name__}")
 

@@ -37,6 +37,8 @@ def test_writes_what_it_reads() -> None:
     [
         (b'{"segments":[{"timerange":"[0:0_1:0)"},{"timerange":"x"}]}', "$.segments[1].timerange", "timerange"),
         (b'{"segments":[{"timerange":4}]}', "$.segments[0].timerange", "`str`"),
+        (b'{"segments":[{"timerange":null}]}', "$.segments[0].timerange", "got `null`"),
+        (b'{"segments":[{"timerange":"_","offset":{}}]}', "$.segments[0].offset", "got `object`"),
         (b'{"segments":[{"timerange":"_","offset":"1"}]}', "$.segments[0].offset", "timestamp"),
         (b'{"segments":[{"timerange":"_","count":1.5}]}', "$.segments[0].count", "`int`"),
         (b'{"segments":[{"count":1}]}', "$.segments[0].timerange", "missing"),
