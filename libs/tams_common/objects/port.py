@@ -40,7 +40,8 @@ class Signer(Protocol):
         ...
 
     def put_url(self, key: str, content_type: str) -> str:
-        """A URL that writes the object once with exactly `content_type` (STO-8, STO-14)."""
+        """A URL that writes the object with exactly `content_type` (STO-8, STO-14); until it expires, a second upload
+        replaces the first."""
         ...
 
 
