@@ -20,9 +20,11 @@ class Layout(Generic[R]):
         "_getter",
         "_kinds",
         "_orders",
-        "bools",
+        "_places",
         "by_name",
         "columns",
+        "fixed_by_windows",
+        "kinds",
         "make",
         "names",
         "table",
@@ -34,14 +36,16 @@ class Layout(Generic[R]):
         self.columns: tuple[Column, ...] = columns_of(table.row)
         self.names = tuple(column.name for column in self.columns)
         self.by_name = {column.name: column for column in self.columns}
-        self.bools = frozenset(column.name for column in self.columns if column.kind == "bool")
+        self.kinds = {column.name: PYTHON_TYPES[column.kind] for column in self.columns}
         self.windowed = isinstance(table.paging, Windowed)
+        self.fixed_by_windows = frozenset(table.order[:-1])
         self.make: Callable[[tuple[Any, ...]], R] = _maker(table.row)
-        self._kinds = tuple(PYTHON_TYPES[self.column(name).kind] for name in table.key)
+        self._kinds = tuple(self.kinds[name] for name in table.key)
         self._getter: Callable[[R], Any] = attrgetter(*table.key)
         # Combinations of cells' types that some row had and may have: as many as there are ways to leave columns null.
         self._fitting: set[tuple[type, ...]] = set()
         self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._places: dict[tuple[str, ...], tuple[int, ...]] = {}
         for name in table.key:
             if self.column(name).nullable or self.column(name).kind not in {"int", "str"}:
                 raise TypeError(f"table {table.name}: key column {name} must be int or str, and never null")
@@ -66,6 +70,11 @@ class Layout(Generic[R]):
         keys = map(self._getter, rows)
         return list(keys) if len(self.table.key) > 1 else list(zip(keys, strict=True))
 
+    def check_key(self, key: Key) -> None:
+        """Raises TypeError for a key that this table cannot have."""
+        if tuple(map(type, key)) != self._kinds:
+            self.check_keys((key,))
+
     def check_keys(self, keys: Sequence[Key]) -> None:
         """Raises TypeError for keys that this table cannot have."""
         lengths = set(map(len, keys)) - {len(self.table.key)}
@@ -84,6 +93,13 @@ class Layout(Generic[R]):
             if kinds not in self._fitting or not fits_surely(kinds, cells):
                 check_cells(self.columns, cells, table=self.table.name)
                 self._fitting.add(kinds)
+
+    def bool_places(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        """Where among the columns `names` those of bools are: not every database knows the type."""
+        places = self._places.get(names)
+        if places is None:
+            places = self._places[names] = tuple(at for at, name in enumerate(names) if self.kinds[name] is bool)
+        return places
 
     def total_order(self, order: tuple[str, ...]) -> tuple[str, ...]:
         """`order` (the table's own when empty), then the key columns that it lacks: no two rows tie."""

@@ -22,8 +22,10 @@ def resolve(layout: AnyLayout, query: Query) -> Query:
     Raises TypeError for a scan that the table's paging does not allow, InvalidInput for a position (`after`) that does
     not belong to the query: positions come back from clients.
     """
+    kinds = layout.kinds
     for condition in query.where:
-        _check_condition(layout.column(condition.column), condition)
+        if type(condition) is not Compare or kinds.get(condition.column) is not type(condition.value):
+            _check_condition(layout.column(condition.column), condition)
     order = layout.total_order(query.order)
     if layout.windowed:
         _check_windows(layout, query)
@@ -67,14 +69,15 @@ def _kinds(condition: Condition) -> set[type]:
 def _check_windows(layout: AnyLayout, query: Query) -> None:
     table = layout.table
     fixed = fixed_columns(query.where)
-    if query.order in {(), table.order}:
-        prefix = table.order[:-1]
-        if all(column in fixed for column in prefix):
+    if not query.order or query.order == table.order:
+        prefix = layout.fixed_by_windows
+        if prefix <= fixed.keys():
             return
         named = {condition.column for condition in query.where}
         if not query.reverse and named.isdisjoint(prefix):
             return
-        raise TypeError(f"table {table.name} is windowed: a scan fixes {', '.join(prefix)} with ==, or sweeps all rows")
+        columns = ", ".join(table.order[:-1])
+        raise TypeError(f"table {table.name} is windowed: a scan fixes {columns} with ==, or sweeps all rows")
     if not any(query.order == projection.columns for projection in table.projections):
         raise TypeError(f"table {table.name} is windowed: it has no order {', '.join(query.order)}")
     if query.order[0] not in fixed:

@@ -31,9 +31,8 @@ class Snapshot:
 
     def get(self, table: Table[R], key: Key) -> R | None:
         """The row with `key`, or None."""
-        keys = (key,)
-        self._layouts.of(table).check_keys(keys)
-        return self._backend.fetch(table, keys).get(key)
+        self._layouts.of(table).check_key(key)
+        return self._backend.fetch(table, (key,)).get(key)
 
     def get_many(self, table: Table[R], keys: Iterable[Key]) -> dict[Key, R]:
         """The rows that exist among `keys` (any number), by key."""

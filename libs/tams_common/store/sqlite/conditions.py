@@ -18,7 +18,13 @@ _SURROGATES = range(0xD800, 0xE000)
 def where_clause(layout: AnyLayout, query: Query) -> tuple[str, Values]:
     """WHERE with its values; empty without conditions. Few distinct texts: each is prepared once and kept."""
     values: Values = []
-    parts = [_condition(condition, values) for condition in query.where]
+    parts: list[str] = []
+    for condition in query.where:
+        if type(condition) is Compare:
+            values.append(condition.value)
+            parts.append(f'"{condition.column}" {condition.op} ?')
+        else:
+            parts.append(_condition(condition, values))
     if query.after is not None:
         parts.append(_beyond(layout, query, values=values))
     return (" WHERE " + " AND ".join(parts) if parts else ""), values

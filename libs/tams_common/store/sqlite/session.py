@@ -58,13 +58,13 @@ class Session:
         """As `Backend.fetch`."""
         layout = self._layouts.of(table)
         texts = self._database.texts[table.name]
-        rows: list[tuple[Any, ...]] = []
         if len(keys) == 1:
             rows = self.execute(texts.get, keys[0])
-        else:
-            for start in range(0, len(keys), _KEYS_AT_ONCE):
-                some = padded(keys[start : start + _KEYS_AT_ONCE])
-                rows += self.execute(texts.get_many(len(some)), [value for key in some for value in key])
+            return {keys[0]: layout.make(_with_bools(layout, layout.names, rows=rows)[0])} if rows else {}
+        rows = []
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = padded(keys[start : start + _KEYS_AT_ONCE])
+            rows += self.execute(texts.get_many(len(some)), [value for key in some for value in key])
         made = list(map(layout.make, _with_bools(layout, layout.names, rows=rows)))
         return dict(zip(layout.keys_of(made), made, strict=True))
 
@@ -107,7 +107,7 @@ class Session:
 
 def _with_bools(layout: AnyLayout, names: tuple[str, ...], *, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """`rows` of columns `names` with the bools that SQLite keeps as integers."""
-    places = [at for at, name in enumerate(names) if name in layout.bools] if layout.bools else []
+    places = layout.bool_places(names)
     if not places:
         return rows
     cells = [list(row) for row in rows]
