@@ -184,7 +184,7 @@ def _pack_chunk(chunk: Chunk, store: ChunkStore) -> _Chunk:
 def _unpack_chunk(packed: _Chunk, store: ChunkStore) -> Chunk:
     bounds = {id: _unpack_bounds(each) for id, each in packed.bounds.items()}
     shape = Shape(packed.rows, packed.bytes, low=packed.low, high=packed.high, key=packed.key, bounds=bounds)
-    return store.adopt(packed.id, shape, None if packed.batch is None else from_batch(packed.batch))
+    return store.adopt(packed.id, shape, data=None if packed.batch is None else from_batch(packed.batch))
 
 
 def _pack_bounds(bounds: Bounds) -> tuple[_Packed, _Packed] | bool:

@@ -51,7 +51,7 @@ class ChunkStore:
                 self._keep(chunk.id, data, size=size)
         return chunk
 
-    def adopt(self, id: int, shape: Shape, data: ChunkData | None) -> Chunk:
+    def adopt(self, id: int, shape: Shape, *, data: ChunkData | None) -> Chunk:
         """A chunk of a checkpoint: its rows, or None if they are in its file."""
         with self._lock:
             if data is None:

@@ -1,8 +1,8 @@
 """The rows of a table or projection: row groups in the order of the sort key and row id, each version immutable."""
 
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,9 @@ from vast_emulator.engine.chunk import ROW_IDS, ChunkData, Positions, RowIds
 from vast_emulator.engine.group import MAX_BYTES, Group, Layout, Part, bytes_of, part, rows_of
 from vast_emulator.engine.port import ROW_GROUP
 from vast_emulator.engine.values import ABOVE, Key
+
+Found: TypeAlias = list[tuple[int, int, Positions]]
+"""Located rows: group, part, and positions in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +34,39 @@ class Rows:
         first = max(0, bisect_right(self.bounds, low) - 1)
         return range(first, bisect_right(self.bounds, (*high, ABOVE)))
 
-    def locate(self, row_ids: RowIds) -> Iterator[tuple[int, int, Positions]]:
-        """Where those of the row ids (ascending) are that are alive: group, part and positions."""
-        for number, group in enumerate(self.groups):
-            for place, each in enumerate(group):
-                positions = each.locate(row_ids)
-                if len(positions):
-                    yield number, place, positions
+    def locate(self, row_ids: RowIds) -> Found:
+        """Where those of the row ids (ascending) are that are alive."""
+        found = []
+        if len(row_ids):
+            low, high = int(row_ids[0]), int(row_ids[-1])
+            for number, group in enumerate(self.groups):
+                for place, each in enumerate(group):
+                    if each.chunk.low <= high and each.chunk.high >= low:
+                        positions = each.locate(row_ids)
+                        if len(positions):
+                            found.append((number, place, positions))
+        return found
 
-    def fetch(self, layout: Layout, row_ids: RowIds) -> tuple[RowIds, dict[int, pa.Array]]:
-        """Those of the rows that are here, by ascending row id."""
-        hits = [(self.groups[number][place], at) for number, place, at in self.locate(row_ids)]
-        if not hits:
+    def fetch(self, layout: Layout, found: Found) -> tuple[RowIds, dict[int, pa.Array]]:
+        """The located rows, by ascending row id."""
+        if not found:
             return np.zeros(0, np.uint64), {column.id: pa.nulls(0, column.field.type) for column in layout.columns}
-        found, columns = layout.gather(hits)
-        order = np.argsort(found)
-        return found[order], {id: array.take(pa.array(order)) for id, array in columns.items()}
+        row_ids, columns = layout.gather([(self.groups[number][place], at) for number, place, at in found])
+        order = np.argsort(row_ids)
+        return row_ids[order], {id: array.take(pa.array(order)) for id, array in columns.items()}
 
-    def without(self, layout: Layout, row_ids: RowIds) -> "Rows":
-        """Without those of the row ids (ascending) that are here."""
+    def without(self, layout: Layout, found: Found) -> "Rows":
+        """Without the located rows."""
         groups: dict[int, list[Part]] = {}
-        removed = 0
-        for number, place, positions in self.locate(row_ids):
+        for number, place, positions in found:
             parts = groups.setdefault(number, list(self.groups[number]))
             parts[place] = parts[place].without(positions)
-            removed += len(positions)
         changed = {number: layout.tidy(tuple(parts)) for number, parts in groups.items()}
         kept = [changed.get(number, group) for number, group in enumerate(self.groups)]
         alive = [number for number, group in enumerate(kept) if group]
         bounds = tuple(() if not place else self.bounds[number] for place, number in enumerate(alive))
-        return replace(self, groups=tuple(kept[number] for number in alive), bounds=bounds, count=self.count - removed)
+        removed = sum(len(positions) for _, _, positions in found)
+        return Rows(tuple(kept[number] for number in alive), bounds, self.count - removed)
 
     def with_rows(self, layout: Layout, row_ids: RowIds, *, columns: dict[int, pa.Array]) -> "Rows":
         """With new rows, each in the group of its key."""
@@ -78,7 +84,7 @@ class Rows:
             number = bisect_right(bounds, data.key(start, key)) - 1
             stop = len(row_ids)
             if number + 1 < len(bounds):
-                stop = first_from(data, key, bounds[number + 1], within=range(start, stop))
+                stop = first_from(data, bounds[number + 1], columns=key, within=range(start, stop))
             piece = {id: array.slice(start, stop - start) for id, array in columns.items()}
             added = part(layout.store.make(row_ids[start:stop], piece, key=layout.key))
             pieces = _fitted(layout, (*groups[number], added), is_last=number + 1 == len(bounds))
@@ -88,16 +94,14 @@ class Rows:
         return Rows(tuple(groups), tuple(bounds), self.count + len(row_ids))
 
 
-def first_from(data: ChunkData, columns: tuple[int, ...], bound: Key, *, within: range) -> int:
-    """The first position of sorted rows whose key is not below `bound`."""
-    low, high = within.start, within.stop
-    while low < high:
-        middle = (low + high) // 2
-        if data.key(middle, columns) < bound:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def first_from(data: ChunkData, bound: Key, *, columns: tuple[int, ...], within: range) -> int:
+    """The first position of sorted rows whose key over `columns` is not below `bound`."""
+    return bisect_left(within, bound, key=lambda position: data.key(position, columns)) + within.start
+
+
+def first_past(data: ChunkData, bound: Key, *, columns: tuple[int, ...], within: range) -> int:
+    """The first position of sorted rows whose key over `columns` is above `bound`."""
+    return bisect_right(within, bound, key=lambda position: data.key(position, columns)) + within.start
 
 
 def _fitted(layout: Layout, group: Group, *, is_last: bool) -> list[tuple[Group, Key]]:

@@ -13,13 +13,15 @@ from vast_emulator.engine.group import Group, Layout, Part
 from vast_emulator.engine.port import FINISHED, ROW_GROUP, ROW_ID, Page, Selection, Split
 from vast_emulator.engine.predicate import Condition
 from vast_emulator.engine.pruning import KeyRange, Prune, key_ranges, prune
-from vast_emulator.engine.rows import Rows, first_from
-from vast_emulator.engine.values import ABOVE
+from vast_emulator.engine.rows import Rows, first_from, first_past
 
 PAGE_ROWS = 128 * 1024
 PAGE_BYTES = 64 << 20
 BY_PLACE = 1 << 47
 """Start rows from here on count the rows of a projection's answer; smaller ones are row ids."""
+
+_SMALL = 2048
+"""Up to so many rows are compared one by one sooner than searched."""
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ class Scan:
             # Without a sort key the groups lie by row id: no later one has a row of this page.
             if found > stop and not self.layout.key:
                 break
-        taken = self._ordered(hits)
+        taken = self._ordered(hits, at_most=stop + 1)
         next_row = FINISHED
         if len(taken.row_ids) > stop:
             next_row = BY_PLACE + stop if self.in_order else int(taken.row_ids[stop])
@@ -113,14 +115,15 @@ class Scan:
 
     def _among(self, part: Part, ranges: list[KeyRange]) -> range | Positions:
         """The rows of a part within the key ranges; its rows are in the order of the key."""
-        data, columns = part.chunk.data(), (*self.layout.key, ROW_IDS)
         whole = range(part.chunk.rows)
+        if len(whole) <= _SMALL:
+            return whole
+        data, columns = part.chunk.data(), (*self.layout.key, ROW_IDS)
         found = []
         for low, high in ranges:
-            start = first_from(data, columns[: len(low)], low, within=whole) if low else 0
-            stop = whole.stop
-            if high:
-                stop = first_from(data, columns[: len(high) + 1], (*high, ABOVE), within=range(start, stop))
+            start = first_from(data, low, columns=columns[: len(low)], within=whole) if low else 0
+            left = range(start, whole.stop)
+            stop = first_past(data, high, columns=columns[: len(high)], within=left) if high else whole.stop
             found.append(range(start, stop))
         if len(found) == 1:
             return found[0]
@@ -140,13 +143,13 @@ class Scan:
         width = self.rows.bytes // max(1, self.rows.count)
         return max(1, min(self.selection.limit or PAGE_ROWS, PAGE_ROWS, PAGE_BYTES // max(1, width)))
 
-    def _ordered(self, hits: list[tuple[Part, Positions]]) -> Hits:
+    def _ordered(self, hits: list[tuple[Part, Positions]], *, at_most: int) -> Hits:
         if not hits:
             nothing = np.zeros(0, np.int64)
             return Hits([], np.zeros(0, np.uint64), nothing, nothing)
         key = tuple(column for column in self.layout.columns if self.in_order and column.id in self.layout.key)
         row_ids, columns = Layout(self.layout.store, key, ()).gather(hits)
-        order = self.layout.order(row_ids, columns) if self.in_order else np.argsort(row_ids)
+        order = self.layout.order(row_ids, columns) if self.in_order else _lowest(row_ids, at_most)
         places = np.repeat(np.arange(len(hits)), [len(positions) for _, positions in hits])
         positions = np.concatenate([positions for _, positions in hits])
         return Hits([part for part, _ in hits], row_ids[order], places[order], positions[order])
@@ -184,7 +187,8 @@ class Share:
         if total == 1:
             return np.ones(len(row_ids), np.bool_)
         blocks = row_ids // np.uint64(ROW_GROUP * self.split.row_groups)
-        return np.equal(blocks % np.uint64(total), np.uint64(self._number))
+        mine: npt.NDArray[np.bool_] = blocks % np.uint64(total) == np.uint64(self._number)
+        return mine
 
     def meets(self, low: int, high: int) -> bool:
         """Whether a row id between the two, both included, can be in it."""
@@ -195,3 +199,11 @@ class Share:
     @property
     def _number(self) -> int:
         return self.split.id * self.split.sub_splits + self.sub_split
+
+
+def _lowest(row_ids: RowIds, at_most: int) -> Positions:
+    """Positions of the least row ids, in their order."""
+    if len(row_ids) <= at_most:
+        return np.argsort(row_ids)
+    lowest = np.argpartition(row_ids, at_most - 1)[:at_most]
+    return lowest[np.argsort(row_ids[lowest])]

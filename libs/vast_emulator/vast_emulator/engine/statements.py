@@ -78,7 +78,7 @@ class TransactionStatements(Definitions):
             if column != ROW_ID:
                 table.column(column)
         terms = tuple(_coerced(table, term) for term in flat(selection.where))
-        projection = self._chosen(table, selection, terms)
+        projection = self._chosen(table, selection, terms=terms)
         rows, layout = table.rows, table.layout(self._state.store)
         if projection is not None:
             rows, layout = projection.rows, table.projected(self._state.store, projection)
@@ -86,7 +86,7 @@ class TransactionStatements(Definitions):
         return Scan(rows, layout, terms, selection, in_order=in_order, counters=self._state.scans).pages()
 
     def _chosen(
-        self, table: TableVersion, selection: Selection, terms: tuple[Condition, ...]
+        self, table: TableVersion, selection: Selection, *, terms: tuple[Condition, ...]
     ) -> ProjectionVersion | None:
         used = {ref.column for term in terms for ref in refs(term)}
         needed = {table.column(name).id for name in used.union(selection.columns) - {ROW_ID}}
@@ -117,7 +117,7 @@ class TransactionStatements(Definitions):
         if past > BY_PLACE:
             raise invalid("row ids have 47 bits")
         self._session.take_rows(table.id, row_ids.tolist())
-        if any(len(positions) for _, _, positions in table.rows.locate(np.sort(row_ids))):
+        if table.rows.locate(np.sort(row_ids)):
             raise conflict("a row of this id exists", code="TabularRowExists")
         self._state.known_rows(table.id, past)
         return row_ids

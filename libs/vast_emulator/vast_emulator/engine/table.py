@@ -106,18 +106,19 @@ class Changes:
         """With the given columns of those of the rows replaced that are there."""
         wanted, given = split_batch(batch)
         layout = table.layout(self._store)
-        row_ids, columns = table.rows.fetch(layout, wanted)
+        found = table.rows.locate(wanted)
+        row_ids, columns = table.rows.fetch(layout, found)
         if not len(row_ids):
             return table
         places = pa.array(np.searchsorted(wanted, row_ids))
         columns |= {id: array.take(places) for id, array in given.items() if id in columns}
-        rows = table.rows.without(layout, row_ids).with_rows(layout, row_ids, columns=columns)
+        rows = table.rows.without(layout, found).with_rows(layout, row_ids, columns=columns)
         changed = self._unproject(replace(table, rows=rows), row_ids, touched=given.keys())
         return self._project(changed, row_ids, columns=columns, touched=given.keys())
 
     def delete(self, table: TableVersion, row_ids: RowIds) -> TableVersion:
         """Without those of the rows (ascending ids) that are there."""
-        rows = table.rows.without(table.layout(self._store), row_ids)
+        rows = table.rows.without(table.layout(self._store), table.rows.locate(row_ids))
         return self._unproject(replace(table, rows=rows), row_ids)
 
     def sort(self, table: TableVersion, key: tuple[int, ...]) -> TableVersion:
@@ -164,7 +165,7 @@ class Changes:
         return replace(
             table,
             projections=tuple(
-                replace(each, rows=each.rows.without(table.projected(self._store, each), row_ids))
+                replace(each, rows=each.rows.without(table.projected(self._store, each), each.rows.locate(row_ids)))
                 if _is_touched(each, touched)
                 else each
                 for each in table.projections

@@ -1,5 +1,7 @@
 """Cell values as plain Python values that order as VAST orders them, and the keys made of them."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -32,18 +34,26 @@ def is_ordered(kind: pa.DataType) -> bool:
 
 def plain(scalar: pa.Scalar) -> Plain | None:
     """The value of a scalar of an ordered type; None for null. Decimals come as their unscaled integer."""
-    if not scalar.is_valid:
-        return None
-    kind = scalar.type
+    return converter(scalar.type)(scalar) if scalar.is_valid else None
+
+
+@lru_cache
+def converter(kind: pa.DataType) -> Callable[[pa.Scalar], Plain]:
+    """What makes plain values of the valid scalars of an ordered type."""
     if pa.types.is_temporal(kind):
-        return int(scalar.value)
+        return lambda scalar: int(scalar.value)
     if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return bytes(scalar.as_buffer())
+        return lambda scalar: bytes(scalar.as_buffer())
     if pa.types.is_decimal(kind):
-        sign, digits, _ = scalar.as_py().as_tuple()
-        return int("".join(map(str, digits))) * (-1 if sign else 1)
-    value = scalar.as_py()
-    return float(value) if pa.types.is_floating(kind) else int(value)
+        return _unscaled
+    if pa.types.is_floating(kind):
+        return lambda scalar: float(scalar.as_py())
+    return lambda scalar: int(scalar.as_py())
+
+
+def _unscaled(scalar: pa.Scalar) -> int:
+    sign, digits, _ = scalar.as_py().as_tuple()
+    return int("".join(map(str, digits))) * (-1 if sign else 1)
 
 
 def element(value: Plain | None) -> Element:
