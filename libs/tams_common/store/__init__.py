@@ -18,6 +18,7 @@ from tams_common.store.where import (
     le,
     lt,
 )
+from tams_common.store.windows import window_width
 
 __all__ = [
     "AnyOf",
@@ -47,4 +48,5 @@ __all__ = [
     "gt",
     "le",
     "lt",
+    "window_width",
 ]

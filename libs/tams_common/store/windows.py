@@ -9,6 +9,7 @@ and 2 if n <= 2; beyond that at most 2·log2(n) over integers and 2 + log2(n / C
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from math import isqrt
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -29,6 +30,9 @@ _PATIENCE: Final = 14
 """Windows with the first cap; then it doubles with every second one, and so reaches n before 2·log2(n) windows."""
 _EVIDENCE: Final = 8
 """With so many rows, a window that held too little tells how wide the next one should be."""
+
+_LEAPS: Final = 3
+"""How many times a leap over empty time may end among rows before a page takes steps instead."""
 
 
 def window_width(limit: int, *, count: int, first: int, last: int) -> int:
@@ -150,6 +154,8 @@ class _Numbers(Generic[T]):
             if isinstance(reached, int):
                 self._near = max(self._near, sign * reached + (0 if ties else 1))
         self._crowded: int | None = None
+        self._usual = 1
+        self._leaps, self._leapt = _LEAPS, False
         self._asked = 0
         self._cap = _cap(gathered.missing)
         self._edge = self._within(query.width)
@@ -177,20 +183,28 @@ class _Numbers(Generic[T]):
         """After a window with more rows than its cap, of which `sample` is some."""
         missing = self._gathered.missing
         crowded = sample[missing - 1] if len(sample) >= missing else self._edge
-        halved = crowded - self._near <= (self._edge - self._near) // 2
+        helped = self._crowded is None or crowded - self._near <= (self._edge - self._near) // 2
+        if len(sample) > 1:
+            self._usual = max(_ample(missing) * (sample[-1] - sample[0]) // (len(sample) - 1), 1)
+        self._leaps -= self._leapt
+        self._leapt = False
         self._crowded = crowded
-        if halved:
-            self._edge = crowded
-            return
-        spacing = (sample[-1] - sample[0]) // (len(sample) - 1) if len(sample) > 1 else 0
-        self._edge = min(self._within(spacing * _ample(missing)), self._middle(crowded))
+        # A database that sends the first rows of a full window has then sent the page.
+        self._edge = crowded if helped else min(self._within(self._usual), self._middle(crowded))
 
     def _go_on(self, count: int) -> None:
         """After a window of which all rows, `count`, are gathered."""
         width = self._edge - self._near + 1
         crowded, self._near = self._crowded, self._edge + 1
         if crowded is not None and crowded >= self._near:
-            self._edge = self._middle(crowded) if self._asked < _PATIENCE else crowded
+            self._leapt = count == 0 and self._leaps > 0
+            if self._asked >= _PATIENCE:
+                self._edge = crowded
+            elif self._leapt:
+                # From the end of time to where rows are: halves the digits of the distance, not the distance.
+                self._edge = max(crowded - isqrt(self._usual * (crowded - self._near)), self._near)
+            else:
+                self._edge = self._middle(crowded)
         elif self._asked == 1 and count >= _EVIDENCE:
             self._edge = self._within(_ample(self._gathered.missing) * width // count)
         else:
