@@ -1,7 +1,7 @@
 """`/healthz`, `/readyz` and `/metrics`: for operators, without credentials (architecture 8)."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -43,8 +43,7 @@ class WithHealth(msgspec.Struct, frozen=True):
     checks: Sequence[Callable[[], Awaitable[None]]]
     registry: CollectorRegistry | None = None
 
-    async def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Answers health itself and leaves the rest to the app."""
-        if request.path in HEALTH_PATHS:
-            return await ServiceApp(health_routes(self.checks, self.registry))(request)
-        return await self.app(request)
+        app = ServiceApp(health_routes(self.checks, self.registry)) if request.path in HEALTH_PATHS else self.app
+        return app(request)

@@ -1,6 +1,7 @@
 """The transport port: how one service reaches another. Adapters: in memory (here) and HTTP (`http.client`)."""
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from tams_common.http.message import Request, Response
 
@@ -30,6 +31,6 @@ class MemoryTransport:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def send(self, request: Request) -> Response:
-        """Hands the request over as it is."""
-        return await self._app(request)
+    def send(self, request: Request) -> Coroutine[Any, Any, Response]:
+        """Hands the request over as it is; what the app makes of it is awaited without a step in between."""
+        return self._app(request)

@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from tams_common.bus import Bus
 from tams_common.clock import system_clock
@@ -140,8 +140,8 @@ class Host:
     async def _transport(self, name: str) -> Transport:
         if any(service.name == name for service in self._services):
 
-            async def call(request: Request) -> Response:
-                return await self._apps[name](request)
+            def call(request: Request) -> Coroutine[Any, Any, Response]:
+                return self._apps[name](request)
 
             return MemoryTransport(call)
         url = getattr(self.common, f"{name.replace('-', '_')}_url")
