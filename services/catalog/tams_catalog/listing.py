@@ -15,6 +15,9 @@ from tams_common.store.where import Condition
 
 FORMATS: Final = (VIDEO, AUDIO, DATA, MULTI, IMAGE)
 _is_media_type = re.compile(MEDIA_TYPE).match
+_NOT_YET_FLOWS: Final = frozenset({"timerange", "profile_id", "status", "init_segments", "collected_by_ids", "sort_by"})
+_NOT_YET_SOURCES: Final = frozenset({"collected_by_ids", "sort_by"})
+_NOT_YET_PREFIXES: Final = ("tag.", "tag_exists.")
 
 
 class Position(NamedTuple):
@@ -37,6 +40,7 @@ class Listing(msgspec.Struct, frozen=True):
 
 def flow_conditions(params: Params) -> tuple[Condition, ...]:
     """The filters of `GET /flows`; raises `InvalidInput` for a bad one (FLW-9)."""
+    _check_built(params, _NOT_YET_FLOWS)
     codec = params.text("codec")
     if codec is not None and not _is_media_type(codec):
         raise InvalidInput(f"query parameter codec: expected a MIME type, found {codec[:64]!r}", field="codec")
@@ -53,8 +57,16 @@ def flow_conditions(params: Params) -> tuple[Condition, ...]:
 
 def source_conditions(params: Params) -> tuple[Condition, ...]:
     """The filters of `GET /sources`; raises `InvalidInput` for a bad one (SRC-11)."""
+    _check_built(params, _NOT_YET_SOURCES)
     asked = {"format": params.choice("format", FORMATS), "label": params.text("label")}
     return tuple(eq(name, value) for name, value in asked.items() if value is not None)
+
+
+def _check_built(params: Params, not_yet: frozenset[str]) -> None:
+    """A filter that is left out would show rows that were not asked for: until it is built it is refused."""
+    for name, _ in params.pairs:
+        if name in not_yet or name.startswith(_NOT_YET_PREFIXES):
+            raise InvalidInput(f"query parameter {name}: this store cannot apply it yet", field=name)
 
 
 def newest_first(where: tuple[Condition, ...], *, after: Position | None, limit: int, reverse: bool) -> Query:

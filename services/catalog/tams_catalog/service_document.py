@@ -8,7 +8,7 @@ from tams_catalog.config import CatalogConfig
 from tams_common.config import Common
 from tams_common.timerange import NS, format_timestamp
 
-ROOT_PATHS: Final = ("service", "flows", "sources", "flow-delete-requests")
+ROOT_PATHS: Final = ("service", "flows", "sources")
 API_VERSION: Final = "8.2"
 SERVICE_TYPE: Final = "urn:x-tams:service:tams"
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tams_common.config import Common
-from tams_common.errors import NotFound
+from tams_common.errors import InvalidInput, NotFound
 from tams_common.http.codec import json_response
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
@@ -52,6 +52,7 @@ class GetObject:
         params = Params.parse(request.query)
         paging = Paging(request, params, default=self._maximum, maximum=self._maximum)
         urls = UrlQuery.parse(params)
+        _check_built(params)
         after = paging.position(str)
 
         def read(tx: Reader) -> tuple[dict[str, MediaObject], FlowPage]:
@@ -83,3 +84,10 @@ def _body(known: MediaObject, objects: dict[str, MediaObject], *, page: FlowPage
 
 def _or_unset(value: str | None) -> str | UnsetType:
     return UNSET if value is None else value
+
+
+def _check_built(params: Params) -> None:
+    """A filter that is left out would show flows that were not asked for: until it is built it is refused."""
+    for name, _ in params.pairs:
+        if name.startswith(("flow_tag.", "flow_tag_exists.")):
+            raise InvalidInput(f"query parameter {name}: this store cannot apply it yet", field=name)
