@@ -1,6 +1,6 @@
 """Tables: the store port. Its adapters are `store.sqlite` and `store.vast`; services see only what stands here."""
 
-from tams_common.store.port import Page, Query, Reader, Store, TableStatus, Tx
+from tams_common.store.port import Page, ProjectionStatus, Query, Reader, Store, TableStatus, Tx
 from tams_common.store.table import Guard, Key, Projection, Row, Small, Table, Windowed
 from tams_common.store.where import (
     AnyOf,
@@ -32,6 +32,7 @@ __all__ = [
     "Key",
     "Page",
     "Projection",
+    "ProjectionStatus",
     "Query",
     "Reader",
     "Row",

@@ -7,8 +7,9 @@ from typing import Any, Generic, TypeAlias
 
 import msgspec
 
+from tams_common.errors import NotFound
 from tams_common.store.column import PYTHON_TYPES, Column, check_cells, columns_of, fits_surely
-from tams_common.store.table import AnyTable, Key, R, Table, Windowed
+from tams_common.store.table import AnyTable, Key, Projection, R, Table, Windowed
 from tams_common.store.where import Scalar
 
 
@@ -132,6 +133,15 @@ class Layouts:
         if layout is None or (layout.table is not table and layout.table != table):
             raise TypeError(f"table {table.name} is not declared in this store")
         return layout
+
+    def projection(self, table: str, name: str) -> Projection:
+        """The projection `name` of the table named `table`; raises `NotFound` for one that is not declared."""
+        if table not in self._by_name:
+            raise NotFound(f"there is no table {table!r}; there are: {', '.join(self._by_name)}")
+        declared = {projection.name: projection for projection in self._by_name[table].table.projections}
+        if name not in declared:
+            raise NotFound(f"table {table} has no projection {name!r}; it has: {', '.join(declared) or 'none'}")
+        return declared[name]
 
     def named(self) -> Mapping[str, AnyLayout]:
         """All layouts by table name, in the order of declaration."""

@@ -89,7 +89,11 @@ class Tx(Reader, Protocol):
 
 
 class TableStatus(msgspec.Struct, frozen=True):
-    """What `tams tables status` shows of a table."""
+    """What `tams tables status` shows of a table.
+
+    `sorting` says in the database's own words how the rows lie; `drift` how the stored table differs from its
+    declaration, one phrase for each difference.
+    """
 
     name: str
     declared_version: int
@@ -97,6 +101,19 @@ class TableStatus(msgspec.Struct, frozen=True):
     rows: int
     bytes: int
     projections: dict[str, bool]
+    sorting: str = ""
+    drift: tuple[str, ...] = ()
+
+
+class ProjectionStatus(msgspec.Struct, frozen=True):
+    """What `tams tables projections status` shows; `bytes` is None where the database does not tell."""
+
+    table: str
+    name: str
+    columns: tuple[str, ...]
+    enabled: bool
+    rows: int
+    bytes: int | None
 
 
 class Store(Protocol):
@@ -111,11 +128,26 @@ class Store(Protocol):
         ...
 
     async def migrate(self) -> None:
-        """Creates tables, adds columns and projections; raises `StartRefused` for what it cannot do."""
+        """Creates tables, adds columns and projections; raises `StartRefused` for what it cannot do.
+
+        A projection that was disabled stays so, also when its declaration changes.
+        """
         ...
 
     async def status(self) -> list[TableStatus]:
         """Every declared table, as it is stored."""
+        ...
+
+    async def projections(self) -> list[ProjectionStatus]:
+        """Every declared projection, as it is stored."""
+        ...
+
+    async def set_projection(self, table: str, name: str, *, enabled: bool) -> None:
+        """Creates or drops a declared projection; nothing when it is so already.
+
+        Scans mean the same without it, but cost more. Raises `NotFound` for a projection or table that is not declared,
+        `StartRefused` for a table that is not migrated.
+        """
         ...
 
     async def run(self, fn: Callable[[Tx], T]) -> T:

@@ -2,6 +2,7 @@
 
 from tests.common.store.contract_failures import FailureContract, TwoStoresContract
 from tests.common.store.contract_model import ModelContract
+from tests.common.store.contract_projections import ProjectionContract
 from tests.common.store.contract_runs import RunContract
 from tests.common.store.contract_scans import ScanContract
 from tests.common.store.contract_windows import WindowContract
@@ -9,7 +10,14 @@ from tests.common.store.contract_writes import GuardContract, WriteContract
 
 
 class StoreContract(
-    RunContract, WriteContract, GuardContract, ScanContract, WindowContract, ModelContract, FailureContract
+    RunContract,
+    WriteContract,
+    GuardContract,
+    ScanContract,
+    WindowContract,
+    ProjectionContract,
+    ModelContract,
+    FailureContract,
 ):
     """A store by itself."""
 

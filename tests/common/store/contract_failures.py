@@ -19,6 +19,8 @@ CALLS: list[Callable[[Store], Awaitable[object]]] = [
     lambda store: store.read(lambda r: r.scan(ITEMS, Query()), bounded=True),
     lambda store: store.migrate(),
     lambda store: store.status(),
+    lambda store: store.projections(),
+    lambda store: store.set_projection("items", "colours", enabled=False),
 ]
 
 

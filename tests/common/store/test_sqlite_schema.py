@@ -98,15 +98,18 @@ async def test_new_columns_and_tables_come_beside_what_is_stored(directory: Path
     things = Table("things", GrownThing, key=("id",), projections=(BY_SIZE,), version=2)
     more = Table("more", Thing, key=("id",))
     async with opened(directory, [things, more]) as store:
-        assert [table.stored_version for table in await store.status()] == [1, None]
+        before, absent = await store.status()
+        assert (before.stored_version, absent.stored_version) == (1, None)
+        assert before.drift[0] == "column order missing"
+        assert not absent.drift
         await store.migrate()
         assert await store.read(lambda r: r.get(things, ("a",))) == GrownThing("a", 1)
         row = GrownThing("b", 2, order=3, quoted="", note="n", flag=False, raw=b"", perhaps=True)
         await store.run(lambda tx: tx.insert(things, [row]))
         assert await store.read(lambda r: r.get(things, ("b",))) == row
         assert await store.status() == [
-            TableStatus("things", 2, 2, rows=2, bytes=81, projections={"by_size": True}),
-            TableStatus("more", 1, 1, rows=0, bytes=0, projections={}),
+            TableStatus("things", 2, 2, rows=2, bytes=81, projections={"by_size": True}, sorting="by index"),
+            TableStatus("more", 1, 1, rows=0, bytes=0, projections={}, sorting="by index"),
         ]
 
 
@@ -123,6 +126,36 @@ async def test_projections_come_and_go(directory: Path) -> None:
         assert set(indexes) == {projection.name for projection in projections}
         for projection in projections:
             assert all(f'"{column}"' in indexes[projection.name] for column in projection.columns)
+
+
+async def test_a_disabled_projection_stays_off_when_its_columns_change(directory: Path) -> None:
+    by_note = Projection("by_note", ("note",))
+    renewed = Projection("by_size", ("size", "note"))
+    async with opened(directory, [THINGS]) as store:
+        await store.set_projection("things", "by_size", enabled=False)
+    async with opened(
+        directory, [Table("things", Thing, key=("id",), projections=(renewed, by_note), version=2)]
+    ) as new:
+        assert (await new.status())[0].drift == ("projection by_size changed", "projection by_note missing")
+        for name in ("by_size", "by_note"):
+            with pytest.raises(StartRefused, match=f"{name}.*not migrated"):
+                await new.set_projection("things", name, enabled=True)
+        await new.migrate()
+        assert (await new.status())[0].projections == {"by_size": False, "by_note": True}
+        await new.set_projection("things", "by_size", enabled=True)
+        by_size, by_note_status = await new.projections()
+        assert (by_size.columns, by_size.enabled, by_size.rows) == (("size", "note"), True, 1)
+        assert by_size.bytes == by_note_status.bytes
+    assert '"size", "note"' in statements(directory)["things.projection.by_size"]
+
+
+async def test_what_is_stored_otherwise_shows_as_drift(directory: Path) -> None:
+    other = Table("things", Shrunk, key=("id",), paging=Windowed(), version=2)
+    async with opened(directory, [other]) as store:
+        status = (await store.status())[0]
+    words = ("column note not declared", "projection by_size not declared", "other key, order or paging")
+    assert status.drift == words
+    assert status.sorting == "in order"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The stored schema: which tables there are, at which version, and how they get to the declared one."""
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -11,7 +11,7 @@ from tams_common.store.layout import AnyLayout
 from tams_common.store.port import TableStatus
 from tams_common.store.sqlite.database import Database
 from tams_common.store.sqlite.session import Session
-from tams_common.store.sqlite.sql import quoted
+from tams_common.store.sqlite.sql import TableSql, quoted
 
 _REGISTRY: Final = "_tams_tables"
 
@@ -38,7 +38,7 @@ class _Stored(msgspec.Struct, frozen=True):
 
 def check(database: Database, session: Session) -> None:
     """Raises StartRefused when a stored table is newer than its declaration."""
-    stored = _stored(session)
+    stored = stored_tables(session)
     for name, layout in database.layouts.named().items():
         if name in stored:
             _refuse_newer(layout, stored[name])
@@ -52,9 +52,10 @@ def migrate(database: Database, session: Session) -> None:
             f"CREATE TABLE IF NOT EXISTS {_REGISTRY} "
             "(name TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, declaration TEXT NOT NULL) STRICT"
         )
-        stored = _stored(session)
+        stored = stored_tables(session)
+        indexes = index_names(session)
         for name, layout in database.layouts.named().items():
-            for text in _steps(database, layout, stored=stored.get(name)):
+            for text in _steps(database.texts[name], layout, stored=stored.get(name), indexes=indexes):
                 session.execute(text)
             declaration = msgspec.json.encode(_declared(layout)).decode()
             values = (name, layout.table.version, declaration)
@@ -66,16 +67,32 @@ def migrate(database: Database, session: Session) -> None:
 
 def status(database: Database, session: Session) -> list[TableStatus]:
     """Every declared table as it is stored; `bytes` counts the cells, not the indexes."""
-    stored = _stored(session)
-    indexes = {name for (name,) in session.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    stored = stored_tables(session)
+    indexes = index_names(session)
     result = []
     for name, layout in database.layouts.named().items():
         version = stored[name].version if name in stored else None
         rows, size = _extent(session, layout) if name in stored else (0, 0)
         text = database.texts[name]
         projections = {p.name: text.projection_index(p.name) in indexes for p in layout.table.projections}
-        result.append(TableStatus(name, layout.table.version, version, rows, size, projections))
+        result.append(
+            TableStatus(
+                name,
+                layout.table.version,
+                version,
+                rows,
+                size,
+                projections,
+                sorting="in order" if layout.windowed else "by index",
+                drift=_drift(layout, stored[name].declaration) if name in stored else (),
+            )
+        )
     return result
+
+
+def index_names(session: Session) -> set[str]:
+    """The indexes that are there."""
+    return {name for (name,) in session.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
 
 
 def _extent(session: Session, layout: AnyLayout) -> tuple[int, int]:
@@ -91,7 +108,8 @@ def _size(column: Column) -> str:
     return f"COALESCE(LENGTH(CAST({quoted(column.name)} AS BLOB)), 0)"
 
 
-def _stored(session: Session) -> Mapping[str, _Stored]:
+def stored_tables(session: Session) -> Mapping[str, _Stored]:
+    """What the registry knows, by table name."""
     if not session.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (_REGISTRY,)):
         return {}
     rows = session.execute(f"SELECT name, version, declaration FROM {_REGISTRY}")
@@ -120,9 +138,33 @@ def _refuse_newer(layout: AnyLayout, stored: _Stored) -> None:
         )
 
 
-def _steps(database: Database, layout: AnyLayout, *, stored: _Stored | None) -> Iterator[str]:
+def _drift(layout: AnyLayout, stored: _Declaration) -> tuple[str, ...]:
+    """How the stored table differs from the declared one."""
+    declared = _declared(layout)
+    phrases = [
+        *_differences("column", stored.columns, declared=declared.columns),
+        *_differences("projection", stored.projections, declared=declared.projections),
+    ]
+    if (stored.key, stored.order, stored.windowed) != (declared.key, declared.order, declared.windowed):
+        phrases.append("other key, order or paging")
+    return tuple(phrases)
+
+
+def _differences(what: str, stored: Mapping[str, object], *, declared: Mapping[str, object]) -> Iterator[str]:
+    for name in declared:
+        if name not in stored:
+            yield f"{what} {name} missing"
+        elif stored[name] != declared[name]:
+            yield f"{what} {name} changed"
+    for name in stored:
+        if name not in declared:
+            yield f"{what} {name} not declared"
+
+
+def _steps(
+    text: TableSql[Any], layout: AnyLayout, *, stored: _Stored | None, indexes: Collection[str]
+) -> Iterator[str]:
     """The statements that lead from the stored table to the declared one."""
-    text = database.texts[layout.table.name]
     declared = _declared(layout)
     before: Mapping[str, tuple[str, ...]] = {}
     if stored is None:
@@ -138,7 +180,8 @@ def _steps(database: Database, layout: AnyLayout, *, stored: _Stored | None) -> 
         if declared.projections.get(name) != columns:
             yield text.drop_projection(name)
     for name, columns in declared.projections.items():
-        if before.get(name) != columns:
+        # What is registered and not there has been disabled.
+        if name not in before or (before[name] != columns and text.projection_index(name) in indexes):
             yield text.create_projection(name, columns)
 
 

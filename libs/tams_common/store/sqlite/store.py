@@ -11,8 +11,8 @@ import msgspec
 
 from tams_common.errors import StartRefused, Unavailable
 from tams_common.store.layout import Layouts
-from tams_common.store.port import Reader, TableStatus, Tx
-from tams_common.store.sqlite import schema
+from tams_common.store.port import ProjectionStatus, Reader, TableStatus, Tx
+from tams_common.store.sqlite import projections, schema
 from tams_common.store.sqlite.database import Database
 from tams_common.store.sqlite.errors import Busy, Damaged
 from tams_common.store.sqlite.readers import Readers
@@ -73,6 +73,17 @@ class SqliteStore:
         """Every declared table, as it is stored."""
         opened = self._connected()
         return await opened.readers.far(partial(schema.status, opened.database))
+
+    async def projections(self) -> list[ProjectionStatus]:
+        """Every declared projection, as it is stored."""
+        opened = self._connected()
+        return await opened.readers.far(partial(projections.status, opened.database))
+
+    async def set_projection(self, table: str, name: str, *, enabled: bool) -> None:
+        """Creates or drops the index of a projection."""
+        opened = self._connected()
+        change = partial(projections.switch, opened.database, table=table, name=name, enabled=enabled)
+        await opened.writer.submit_alone(change)
 
     async def run(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` as one transaction, in a commit that it may share with others."""
