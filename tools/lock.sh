@@ -28,7 +28,8 @@ compile_image() {
 }
 
 compile uv.txt requirements/uv.in
-compile dev.txt --group dev --extra vast libs/pyproject.toml services/*/pyproject.toml demo/pyproject.toml bench/pyproject.toml
+compile dev.txt --group dev --extra vast libs/pyproject.toml libs/vast_emulator/pyproject.toml \
+    services/*/pyproject.toml demo/pyproject.toml bench/pyproject.toml
 compile_image api-gateway
 compile_image catalog --extra kafka --extra vast
 compile_image segments --extra kafka --extra vast --extra s3

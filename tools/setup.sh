@@ -13,7 +13,7 @@ fail() {
 
 # Same checkout, same locks, same projects: the environment can stay.
 fingerprint() {
-    { pwd; cat tools/setup.sh requirements/uv.txt requirements/dev.txt; cat libs/pyproject.toml services/*/pyproject.toml \
+    { pwd; cat tools/setup.sh requirements/uv.txt requirements/dev.txt; cat libs/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml \
         demo/pyproject.toml bench/pyproject.toml; } | cksum
 }
 
@@ -87,7 +87,8 @@ fi
 printf 'setup: installing what requirements/dev.txt locks\n'
 "$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes requirements/dev.txt
 set --
-for project in libs services/*/ demo bench; do
+for project in libs libs/*/pyproject.toml services/*/ demo bench; do
+    project=${project%/pyproject.toml}
     set -- "$@" --editable "$project"
 done
 "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation "$@"

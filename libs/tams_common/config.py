@@ -30,6 +30,8 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     listen: `HOST:PORT` on which the process serves; port 0 takes a free one.
     catalog_url, segments_url, webhooks_url, analytics_url: where the services are that do not run in this process.
     public_url: the address under which clients reach the gateway (scheme, host, prefix); empty: as each request says.
+    vast_access_key, vast_secret_key: the S3 key of the VAST user whose tables these are.
+    vast_secret_key_file: a file with the secret instead.
     min_object_timeout: seconds for which an unregistered media object is kept at least, 300 or more (SVC-8).
     min_presigned_url_timeout: seconds for which a presigned URL works at least, 30 or more (SVC-9).
     default_limit, max_limit: rows on a page without `limit`, and at most (PAG-2).
@@ -45,6 +47,9 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     webhooks_url: str = "http://tams-webhooks:4010"
     analytics_url: str = "http://tams-analytics:4010"
     public_url: str = ""
+    vast_access_key: str = ""
+    vast_secret_key: str = ""
+    vast_secret_key_file: str = ""
     min_object_timeout: int = 600
     min_presigned_url_timeout: int = 300
     default_limit: int = 30

@@ -128,7 +128,7 @@ class Host:
     async def _open_store(self, service: AnyService) -> Store:
         if not service.tables:
             return cast(Store, Absent("store"))
-        store = await self._opened(wiring.make_store(self.common.store_url, service.name, tables=service.tables))
+        store = await self._opened(wiring.make_store(self.common, service.name, tables=service.tables))
         if self._migrate:
             await store.migrate()
         for table in await store.status():

@@ -13,14 +13,23 @@ from tams_common.store.table import AnyTable
 MEMORY = ":memory:"
 
 
-def make_store(url: str, name: str, *, tables: Sequence[AnyTable]) -> Store:
-    """The tables of the service `name` at `url`, not yet opened."""
+def make_store(common: Common, name: str, *, tables: Sequence[AnyTable]) -> Store:
+    """The tables of the service `name`, not yet opened."""
+    url = common.store_url
     scheme, place = split(url, "store_url")
     if scheme == "sqlite":
         from tams_common.store.sqlite import SqliteStore
 
         return SqliteStore(directory_of(place), name, tables=tables)
-    raise StartRefused(f"configuration key TAMS_STORE_URL: no store is known for {url!r}; expected sqlite:DIRECTORY")
+    if scheme in ("vast", "vast+https"):
+        from tams_common.store.vast import VastStore, place_of
+
+        secret = secret_of(common.vast_secret_key, common.vast_secret_key_file, key="vast_secret_key_file")
+        return VastStore(place_of(url, access_key=common.vast_access_key, secret_key=secret), name, tables=tables)
+    raise StartRefused(
+        f"configuration key TAMS_STORE_URL: no store is known for {url!r}; "
+        "expected sqlite:DIRECTORY or vast://HOST:PORT/BUCKET/SCHEMA"
+    )
 
 
 def make_bus(url: str) -> Bus:
@@ -51,6 +60,16 @@ def split(url: str, key: str) -> tuple[str, str]:
     if not colon or not place:
         raise StartRefused(f"configuration key TAMS_{key.upper()}: {url!r} is not SCHEME:PLACE")
     return scheme, place
+
+
+def secret_of(value: str, path: str, *, key: str) -> str:
+    """A secret that is given as it is or in the file `path`; `key` names the latter in errors."""
+    if value or not path:
+        return value
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartRefused(f"configuration key TAMS_{key.upper()}: {path} cannot be read: {error}") from error
 
 
 def directory_of(place: str) -> Path | None:
