@@ -3,12 +3,13 @@
 import asyncio
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from vast_emulator.server import Settings
+    from vast_emulator.serving import Database
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,23 +19,29 @@ if TYPE_CHECKING:
 @click.option("--secret-key", default="test", show_default=True, help="Its secret.")
 @click.option("--bucket", "buckets", multiple=True, default=("vastdb",), show_default=True, help="May be repeated.")
 @click.option("--version", default="5.5", show_default=True, type=click.Choice(["5.4", "5.5"]), help="Whom to play.")
-def main(listen: str, data: Path | None, *, buckets: tuple[str, ...], version: str, **keys: str) -> None:
+@click.option("--idle-timeout", default=300.0, show_default=True, metavar="SECONDS", help="Ends idle transactions.")
+def main(listen: str, data: Path | None, **options: Any) -> None:
     """Serve a stand-in for VAST DataBase, for development and tests; never for data that matters."""
+    # Imported only here: the SDK's classes, which the emulator speaks with, take a second to load.
+    from vast_emulator.engine import EngineOptions
     from vast_emulator.server import Settings
+    from vast_emulator.serving import Database
 
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal():
         raise click.BadParameter("HOST:PORT is wanted", param_hint="--listen")
-    signing = {keys["access_key"]: keys["secret_key"]}
-    asyncio.run(_serve(Settings(host, int(port), keys=signing, version=version), data=data, buckets=buckets))
+    keys = {options["access_key"]: options["secret_key"]}
+    settings = Settings(host, int(port), keys=keys, version=options["version"])
+    engine = EngineOptions(idle_timeout=options["idle_timeout"])
+    asyncio.run(_serve(settings, Database(data, options["buckets"], options=engine)))
 
 
-async def _serve(settings: "Settings", *, data: Path | None, buckets: tuple[str, ...]) -> None:
+async def _serve(settings: "Settings", database: "Database") -> None:
     from vast_emulator.serving import serve
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serve(settings, data=data, buckets=buckets) as emulator:
+    async with serve(settings, database) as emulator:
         click.echo(f"VAST emulator: {emulator.url}")
         await stop.wait()

@@ -14,7 +14,11 @@ _PAGE = 1_000
 def page(call: Call, items: Sequence[T], *, name: Callable[[T], str]) -> tuple[Sequence[T], dict[str, str]]:
     """The asked-for part of a list and its headers; the key of a next page is a place in the filtered list."""
     exact, prefix = call.headers.get("tabular-name-exact-match"), call.headers.get("tabular-name-prefix", "")
-    wanted = [item for item in items if (name(item) == exact if exact is not None else name(item).startswith(prefix))]
+    wanted = items
+    if exact is not None:
+        wanted = [item for item in items if name(item) == exact]
+    elif prefix:
+        wanted = [item for item in items if name(item).startswith(prefix)]
     start, size = call.number("tabular-next-key", 0), call.number("tabular-max-keys", _PAGE)
     if start < 0 or size < 1:
         raise refusal(400, "InvalidArgument", "tabular-next-key or tabular-max-keys is out of range")

@@ -42,8 +42,10 @@ ROUTES: Mapping[str, Handler] = {
 
 
 def route(call: Call) -> Handler:
-    """The handler of a call. Raises a refusal (501) for what is not emulated."""
+    """The handler of a call. Raises a refusal (501, 405) for what is not emulated."""
     handler = ROUTES.get(call.kind)
     if handler is None:
-        raise refusal(501, "NotImplemented", f"{call.kind} is not emulated")
+        # What names no command is S3 itself; clients of that try a 501 again, a 405 not.
+        status, code = (501, "NotImplemented") if call.command else (405, "MethodNotAllowed")
+        raise refusal(status, code, f"{call.kind} is not emulated")
     return handler

@@ -5,20 +5,34 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from vast_emulator.engine import Engine
+from vast_emulator.engine import Engine, EngineOptions
 from vast_emulator.server import Emulator, Settings
 
-BUCKETS = ("vastdb",)
+
+@dataclass(frozen=True)
+class Database:
+    """What is served: the folder that keeps it (None: nothing outlives the emulator), buckets that have to be there
+    (the SDK cannot make any), and how the engine behaves."""
+
+    data: Path | None = None
+    buckets: Sequence[str] = ("vastdb",)
+    options: EngineOptions = EngineOptions()
+
+    def open(self) -> Engine:
+        """The engine with its buckets; the caller closes it."""
+        engine = Engine(self.data, self.options)
+        for bucket in self.buckets:
+            engine.create_bucket(bucket)
+        return engine
 
 
 @asynccontextmanager
-async def serve(
-    settings: Settings | None = None, *, data: Path | None = None, buckets: Sequence[str] = BUCKETS
-) -> AsyncIterator[Emulator]:
-    """An emulator that listens, its tables in a folder or, without one, in memory; closed in the end."""
-    engine = await asyncio.to_thread(Engine, data, buckets=buckets)
+async def serve(settings: Settings | None = None, database: Database | None = None) -> AsyncIterator[Emulator]:
+    """An emulator that listens, with an engine of its own; both are closed in the end."""
+    engine = await asyncio.to_thread((database or Database()).open)
     emulator = Emulator(engine, settings)
     try:
         await emulator.start()
@@ -29,15 +43,13 @@ async def serve(
 
 
 @contextmanager
-def running(
-    settings: Settings | None = None, *, data: Path | None = None, buckets: Sequence[str] = BUCKETS
-) -> Iterator[Emulator]:
+def running(settings: Settings | None = None, database: Database | None = None) -> Iterator[Emulator]:
     """The same with an event loop in a thread of its own, for code that blocks as the SDK does."""
     started: Future[Emulator] = Future()
     stop: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def main() -> None:
-        async with serve(settings, data=data, buckets=buckets) as emulator:
+        async with serve(settings, database) as emulator:
             event = asyncio.Event()
             stop.append((asyncio.get_running_loop(), event))
             started.set_result(emulator)

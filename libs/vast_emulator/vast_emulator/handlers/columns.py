@@ -17,9 +17,15 @@ def list_columns(face: Face, call: Call) -> Answer:
     refuse_imports(call)
     with face.engine.using(call.txid) as statements:
         table = statements.table(call.table)
+    # Only the page's fields are built: a table may have tens of thousands, and a client reads them by the hundred.
+    numbers, headers = page(call, range(len(table.schema)), name=table.schema.names.__getitem__)
     if face.version.sends_sorting_in_fields:
-        return answer(call, columns.described(table.schema, table.sort_key))
-    return answer(call, list(table.schema))
+        fields = [columns.described(table.schema, number, sort_key=table.sort_key) for number in numbers]
+    else:
+        fields = [table.schema.field(number) for number in numbers]
+    if "tabular-only-column-names" in call.headers:
+        fields = columns.names_only(fields)
+    return Answer(body=columns.write(fields), headers=headers)
 
 
 def list_sorted(face: Face, call: Call) -> Answer:
@@ -57,10 +63,8 @@ def alter(face: Face, call: Call) -> Answer:
 
 
 def answer(call: Call, fields: Sequence[pa.Field]) -> Answer:
-    """One page of columns."""
+    """One page of a short list of columns."""
     found, headers = page(call, fields, name=_name)
-    if "tabular-only-column-names" in call.headers:
-        found = columns.names_only(found)
     return Answer(body=columns.write(found), headers=headers)
 
 

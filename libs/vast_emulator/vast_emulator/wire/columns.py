@@ -7,9 +7,9 @@ import pyarrow as pa
 from vast_emulator.wire.framing import END_OF_STREAM
 
 
-def described(schema: pa.Schema, sort_key: Sequence[int]) -> list[pa.Field]:
-    """The fields with the metadata that the SDK of 5.5 reads; it breaks on a field without any."""
-    return [field.with_metadata(_sorting(number, sort_key)) for number, field in enumerate(schema)]
+def described(schema: pa.Schema, number: int, *, sort_key: Sequence[int]) -> pa.Field:
+    """A field with the metadata that the SDK of 5.5 reads; it breaks on a field without any."""
+    return schema.field(number).with_metadata(_sorting(number, sort_key))
 
 
 def names_only(fields: Sequence[pa.Field]) -> list[pa.Field]:
