@@ -31,7 +31,7 @@ class Catalog:
             self._session.link.ask(partial(self._api.head_bucket, self._bucket), again=True)
         except Missing:
             raise StartRefused(
-                f"configuration key TAMS_STORE_URL: there is no bucket {self._bucket}; docs/vast.md says how to make one"
+                f"configuration key TAMS_STORE_URL: there is no bucket {self._bucket}, or it holds no tables"
             ) from None
         path = ""
         for name in self._database.schema.split("/"):

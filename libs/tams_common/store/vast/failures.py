@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from urllib3.exceptions import HTTPError
 from vastdb import errors
 
 from tams_common.errors import Conflict, TamsError, Unavailable
@@ -47,7 +48,7 @@ def _translated(error: Exception, name: str) -> TamsError:
             return Missing(f"the tables of {name} are not there; has `tams tables migrate` been run? ({error})")
         case errors.Forbidden():
             return Unavailable(f"the tables of {name} refuse the key in TAMS_VAST_ACCESS_KEY ({error.message})")
-        case errors.ConnectionError() | errors.RequestTimeout() | OSError() | EOFError():
+        case errors.ConnectionError() | errors.RequestTimeout() | HTTPError() | OSError() | EOFError():
             return Broken(f"the tables of {name} do not answer: {type(error).__name__}")
         case errors.HttpError():
             return Unavailable(f"the tables of {name} answer {error.status} {error.code}: {error.message}")

@@ -9,11 +9,10 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from tams_common.errors import TamsError
 from tams_common.store.port import Reader
 from tams_common.store.vast.cohort import Cohort
 from tams_common.store.vast.database import Database
-from tams_common.store.vast.session import Session
+from tams_common.store.vast.session import Session, end
 
 T = TypeVar("T")
 
@@ -104,14 +103,6 @@ class Readers:
         # Once the loop is closed nobody waits.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback)
-
-
-def end(session: Session) -> None:
-    """Ends what was read, if anything was; a transaction that cannot be reached expires."""
-    if session.active:
-        transaction = session.release()
-        with contextlib.suppress(TamsError):
-            session.link.roll_back(transaction)
 
 
 def _succeed(answer: "asyncio.Future[Any]", result: Any) -> None:  # noqa: ANN401 -- whatever the function returned

@@ -17,7 +17,7 @@ from tams_common.store.vast.declaration import Declaration, declared, refuse_cha
 from tams_common.store.vast.failures import Collided, Missing
 from tams_common.store.vast.ledger import CLAIMS, REGISTRY, SLOTS, Claim, Registered
 from tams_common.store.vast.link import SCAN, Ask
-from tams_common.store.vast.session import Session
+from tams_common.store.vast.session import Session, end
 from tams_common.store.vast.stored import ROW_ID, Stored
 
 T = TypeVar("T")
@@ -132,19 +132,20 @@ def _transact(database: Database, session: Session, *, work: Callable[[Catalog],
     """Runs `work` in one transaction; anew when another process does the same."""
     attempt = 0
     while True:
+        transaction = session.transaction
         try:
             result = work(Catalog(database, session))
             if commit:
-                session.link.commit(session.release())
-            return result
+                session.link.commit(transaction)
+                session.release()
         except Collided:
             attempt += 1
             if attempt == _ATTEMPTS:
                 raise
+        else:
+            return result
         finally:
-            if session.active:
-                with suppress(TamsError):
-                    session.link.roll_back(session.release())
+            end(session)
         time.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311 -- only spreads the repeats
 
 

@@ -1,6 +1,7 @@
 """One VAST DB transaction as a backend of the store: what it reads, and where the rows that it has read lie."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from vastdb.transaction import Transaction
@@ -98,3 +99,11 @@ class Session:
     def stored(self, table: AnyTable) -> Stored:
         """The table as VAST DB knows it."""
         return self._tables[table.name]
+
+
+def end(session: Session) -> None:
+    """Ends an open transaction without effect; one that cannot be reached expires."""
+    if session.active:
+        transaction = session.release()
+        with suppress(TamsError):
+            session.link.roll_back(transaction)

@@ -16,6 +16,7 @@ from tams_common.store.vast.database import Database
 from tams_common.store.vast.link import silence
 from tams_common.store.vast.place import Place
 from tams_common.store.vast.readers import Readers
+from tams_common.store.vast.schema import ProjectionStatus
 from tams_common.store.vast.writer import Writer
 
 T = TypeVar("T")
@@ -32,13 +33,15 @@ class VastStore:
     """The tables of one service in the schema `<schema>/<name>` of a bucket.
 
     Nothing blocks the event loop: writes go through one thread with a connection of its own, reads through a bounded
-    pool. A transaction that loses a row to another one is rerun; a `Conflict` that comes out is final.
+    pool. A transaction that loses a row to another one is rerun; a `Conflict` that comes out is final. What became of
+    a commit whose answer was lost is looked for during `patience` seconds, before `OutcomeUnknown` comes out.
     """
 
-    def __init__(self, place: Place, name: str, *, tables: Sequence[AnyTable]) -> None:
+    def __init__(self, place: Place, name: str, *, tables: Sequence[AnyTable], patience: float = 30.0) -> None:
         self._place = place
         self._name = name
         self._layouts = Layouts(tables)
+        self._patience = patience
         self._opened: _Opened | None = None
 
     async def open(self) -> None:
@@ -46,7 +49,7 @@ class VastStore:
         silence()
         async with AsyncExitStack() as closing:
             database = Database(self._place, self._name, layouts=self._layouts)
-            writer = Writer(database)
+            writer = Writer(database, patience=self._patience)
             closing.push_async_callback(writer.close)
             await writer.submit_alone(partial(schema.check, database))
             readers = Readers(database)
@@ -68,6 +71,11 @@ class VastStore:
         """Every declared table, as it is stored."""
         opened = self._connected()
         return await opened.writer.submit_alone(partial(schema.status, opened.database))
+
+    async def projections(self) -> list[ProjectionStatus]:
+        """Every declared projection, as it is stored."""
+        opened = self._connected()
+        return await opened.writer.submit_alone(partial(schema.projections, opened.database))
 
     async def set_projections(self, enabled: bool, *, tables: Sequence[str] = ()) -> None:
         """Creates or drops the declared projections of `tables` (all without names); what is so already stays."""

@@ -17,7 +17,7 @@ from tams_common.store.transaction import SharedCommit
 from tams_common.store.vast import ledger
 from tams_common.store.vast.failures import Broken, Collided, Overloaded
 from tams_common.store.vast.flush import flush
-from tams_common.store.vast.session import Session
+from tams_common.store.vast.session import Session, end
 
 _ATTEMPTS: Final = 15
 """How often a function that loses to another transaction is run before its caller is told."""
@@ -25,8 +25,8 @@ _RECONNECTIONS: Final = 3
 """How often functions whose connection breaks are run before their callers are told."""
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
-_SETTLE_SECONDS: Final = 30.0
-"""How long a lost answer is looked for; a transaction that is still open after a third of it is ended."""
+_GRACE: Final = 0.05
+"""The share of the patience that a commit under way gets to finish."""
 _PRUNE_SECONDS: Final = 600.0
 
 Function = Callable[[Tx], Any]
@@ -40,11 +40,16 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Transactions:
-    """Runs functions on one session, one transaction at a time, on one thread."""
+    """Runs functions on one session, one transaction at a time, on one thread.
 
-    def __init__(self, session: Session, layouts: Layouts) -> None:
+    A lost answer is looked for during `patience` seconds. A transaction that is then still open is soon ended: if its
+    commit is under way, either comes first, and what was committed tells which.
+    """
+
+    def __init__(self, session: Session, layouts: Layouts, *, patience: float) -> None:
         self._session = session
         self._layouts = layouts
+        self._patience = patience
         self._prune_at = time.monotonic() + _PRUNE_SECONDS
 
     def run(self, functions: Sequence[Function]) -> list[Outcome]:
@@ -70,7 +75,7 @@ class Transactions:
                 ledger.prune(self._session, time.time_ns())
                 self._commit()
             finally:
-                self._roll_back()
+                end(self._session)
 
     def _alone(self, function: Function) -> Outcome:
         attempt = 0
@@ -106,7 +111,7 @@ class Transactions:
                 flush(session, self._layouts, changes=changes)
                 self._commit()
         finally:
-            self._roll_back()
+            end(self._session)
         return outcomes
 
     def _outcome(self, commit: SharedCommit, function: Function) -> Outcome:
@@ -130,7 +135,7 @@ class Transactions:
         transaction = self._session.release()
         try:
             self._session.link.commit(transaction)
-        except Overloaded:
+        except (Collided, Overloaded):
             self._give_up(transaction)
             raise
         except Unavailable as error:
@@ -141,22 +146,18 @@ class Transactions:
         """Whether the commit `id`, whose answer was lost, happened: known once its transaction is gone."""
         started = time.monotonic()
         attempt = 0
-        while (waited := time.monotonic() - started) < _SETTLE_SECONDS:
+        while (waited := time.monotonic() - started) < self._patience:
             with suppress(Unavailable):
                 if not self._session.link.alive(transaction):
                     try:
                         return ledger.happened(self._session, id)
                     finally:
-                        self._roll_back()
-                if waited > _SETTLE_SECONDS / 3:
+                        end(self._session)
+                if waited > self._patience * _GRACE:
                     self._session.link.roll_back(transaction)
             attempt += 1
             _pause(attempt)
         raise OutcomeUnknown("the answer of a commit was lost, and the tables do not answer any more")
-
-    def _roll_back(self) -> None:
-        if self._session.active:
-            self._give_up(self._session.release())
 
     def _give_up(self, transaction: Transaction) -> None:
         """Ends a transaction without effect; one that cannot be reached expires."""

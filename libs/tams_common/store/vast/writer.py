@@ -39,12 +39,12 @@ _Work: TypeAlias = _Job[Any] | _Alone[Any] | None
 class Writer:
     """Runs functions in the order of arrival; a function is done when the commit that carries it is durable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, patience: float) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[Sequence[_Work]] = queue.SimpleQueue()
         self._arrived: list[_Job[Any]] = []
         self._session = database.session()
-        self._transactions = Transactions(self._session, database.layouts)
+        self._transactions = Transactions(self._session, database.layouts, patience=patience)
         self._thread = threading.Thread(target=self._serve, name=f"store-{database.name}", daemon=True)
         self._thread.start()
 
