@@ -19,9 +19,11 @@ _ROW_IDS = "row_id"
 
 
 class ChunkStore:
-    """Makes, loads, spills and forgets chunks; at most `budget` bytes of larger ones are in memory."""
+    """Makes, loads, spills and forgets chunks; at most `budget` bytes of larger ones are in memory. `group_rows` is how
+    many rows a row group may have."""
 
-    def __init__(self, directory: Path, *, budget: int) -> None:
+    def __init__(self, directory: Path, *, budget: int, group_rows: int) -> None:
+        self.group_rows = group_rows
         self._directory = directory
         self._budget = budget
         self._lock = threading.Lock()

@@ -22,7 +22,7 @@ from vast_emulator.engine.operations import (
     PlaceOperation,
     encode,
 )
-from vast_emulator.engine.port import ROW_ID, EngineStats, Statements
+from vast_emulator.engine.port import ROW_GROUP, ROW_ID, EngineStats, Statements
 from vast_emulator.engine.state import State
 from vast_emulator.engine.statements import TransactionStatements
 from vast_emulator.engine.transactions import Transaction, Transactions
@@ -31,12 +31,13 @@ from vast_emulator.engine.transactions import Transaction, Transactions
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """How an engine behaves: idle time after which a transaction expires (s), bytes of row groups held in memory,
-    length of the redo log (bytes) that starts a checkpoint, and the clock (monotonic seconds) that idle time is
-    measured with."""
+    length of the redo log (bytes) that starts a checkpoint, rows of a full row group, and the clock (monotonic
+    seconds) that idle time is measured with."""
 
     idle_timeout: float = 300.0
     memory_budget: int = 256 << 20
     checkpoint_bytes: int = 64 << 20
+    group_rows: int = ROW_GROUP
     clock: Callable[[], float] = time.monotonic
 
 
@@ -50,7 +51,7 @@ class Engine:
         self._journal = None if directory is None else Journal(directory)
         folder = Path(self._scratch.name) if self._scratch else directory
         assert folder is not None  # noqa: S101 - one of the two is there
-        store = ChunkStore(folder / "chunks", budget=options.memory_budget)
+        store = ChunkStore(folder / "chunks", budget=options.memory_budget, group_rows=options.group_rows)
         # Ids of earlier runs must not name transactions of this one.
         first_id = int(time.time()) << 20
         self._state = State(store, Transactions(options.clock, options.idle_timeout, first_id=first_id))

@@ -1,7 +1,7 @@
 """First writer wins: who holds what, and what was committed since the oldest open transaction began."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -38,21 +38,16 @@ class Locks:
         self._written_rows: dict[int, dict[int, int]] = {}
         self._history: deque[tuple[int, Held]] = deque()
 
-    def take(self, held: Held, thing: Thing, *, alone: bool) -> None:
-        """Alone or together with others that share; 409 if another holds it otherwise, or did after `held` began."""
-        holders = self._things.get(thing, _Holders())
-        others = holders.owners - {held.owner}
-        if others and (alone or holders.alone):
-            raise conflict(f"{thing} is locked by another transaction")
-        last = self._written.get(thing, 0)
-        if alone:
-            last = max(last, self._shared.get(thing, 0))
-        if last > held.start:
-            raise conflict(f"{thing} was changed after this transaction began")
-        holders.owners.add(held.owner)
-        holders.alone = holders.alone or alone
-        self._things[thing] = holders
-        held.things[thing] = held.things.get(thing, False) or alone
+    def take(self, held: Held, things: Sequence[Thing], *, alone: bool) -> None:
+        """Alone or together with others that share; 409, and nothing taken, if another transaction holds one of them
+        otherwise, or did after `held` began."""
+        for thing in things:
+            self._check(held, thing, alone=alone)
+        for thing in things:
+            holders = self._things.setdefault(thing, _Holders())
+            holders.owners.add(held.owner)
+            holders.alone = holders.alone or alone
+            held.things[thing] = held.things.get(thing, False) or alone
 
     def take_rows(self, held: Held, table: int, *, row_ids: Iterable[int]) -> None:
         """All of the rows or, with 409, none."""
@@ -109,3 +104,13 @@ class Locks:
                         del written[row]
                 if not written:
                     self._written_rows.pop(table, None)
+
+    def _check(self, held: Held, thing: Thing, *, alone: bool) -> None:
+        holders = self._things.get(thing)
+        if holders is not None and holders.owners - {held.owner} and (alone or holders.alone):
+            raise conflict(f"{thing} is locked by another transaction")
+        last = self._written.get(thing, 0)
+        if alone:
+            last = max(last, self._shared.get(thing, 0))
+        if last > held.start:
+            raise conflict(f"{thing} was changed after this transaction began")

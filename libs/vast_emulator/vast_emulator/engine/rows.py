@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from vast_emulator.engine.chunk import ROW_IDS, ChunkData, Positions, RowIds
 from vast_emulator.engine.group import MAX_BYTES, Group, Layout, Part, bytes_of, part, rows_of
-from vast_emulator.engine.port import ROW_GROUP
 from vast_emulator.engine.values import ABOVE, Key
 
 Found: TypeAlias = list[tuple[int, int, Positions]]
@@ -106,11 +105,11 @@ def first_past(data: ChunkData, bound: Key, *, columns: tuple[int, ...], within:
 
 def _fitted(layout: Layout, group: Group, *, is_last: bool) -> list[tuple[Group, Key]]:
     """The group, or the groups that it has to be cut into, each with the key of its first row."""
-    rows, size = rows_of(group), bytes_of(group)
-    if rows <= ROW_GROUP and (size <= MAX_BYTES or rows == 1):
+    rows, size, most = rows_of(group), bytes_of(group), layout.store.group_rows
+    if rows <= most and (size <= MAX_BYTES or rows == 1):
         return [(layout.tidy(group), ())]
-    pieces = max(-(-rows // ROW_GROUP), -(-size // MAX_BYTES))
+    pieces = max(-(-rows // most), -(-size // MAX_BYTES))
     # Rows that keep coming at the end leave full groups behind, others come back to any of them.
-    at_most = ROW_GROUP if is_last and size <= MAX_BYTES else -(-rows // pieces)
+    at_most = most if is_last and size <= MAX_BYTES else -(-rows // pieces)
     key = (*layout.key, ROW_IDS)
     return [((each,), each.chunk.data().key(0, key)) for each in layout.merged(group, at_most=at_most)]

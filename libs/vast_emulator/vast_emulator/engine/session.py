@@ -1,6 +1,6 @@
 """One statement's access to its transaction: it looks at the view, takes locks, and adds operations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vast_emulator.engine.catalog import Catalog, apply
 from vast_emulator.engine.errors import EngineError
@@ -45,11 +45,10 @@ class Session:
         self._transaction.view = apply(self.view, operation, changes=self._state.changes)
         self._transaction.operations.append(operation)
 
-    def _take(self, things: Iterable[Thing], *, alone: bool) -> None:
+    def _take(self, things: Sequence[Thing], *, alone: bool) -> None:
         with self._state.lock:
             try:
-                for thing in things:
-                    self._state.locks.take(self._transaction.held, thing, alone=alone)
+                self._state.locks.take(self._transaction.held, things, alone=alone)
             except EngineError:
                 self._state.conflicts += 1
                 raise
