@@ -1,25 +1,36 @@
 """The one script `tams`: run a service or all of them, look after tables and tokens."""
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
 import msgspec
 
-from tams_common.config import Common, read, service_prefix
+from tams_common.config import Common, service_prefix
 from tams_common.errors import TamsError
 from tams_common.runtime import registry
-from tams_common.runtime.service import AnyService
-from tams_common.store import Store, TableStatus
+from tams_common.runtime.tables_cli import tables
 
+_COMMANDS = "tams.commands"
 _DATA = click.option("--data", default=".tams", type=click.Path(path_type=Path), help="Directory of the data [.tams].")
-_STORE = click.option("--store", default=None, metavar="URL", help="Where the tables are; otherwise TAMS_STORE_URL.")
 
 
 class Commands(click.Group):
-    """Turns an error that an operator can mend into one line and exit status 1."""
+    """Turns an error that an operator can mend into one line and exit status 1. Installed packages may add commands by
+    the entry point group `tams.commands`; they are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Ours and those that were added."""
+        return sorted({*super().list_commands(ctx), *(point.name for point in entry_points(group=_COMMANDS))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of ours, or one that was added."""
+        found = super().get_command(ctx, cmd_name)
+        for point in entry_points(group=_COMMANDS, name=cmd_name) if found is None else ():
+            added = point.load()
+            return added if isinstance(added, click.Command) else None
+        return found
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command."""
@@ -40,7 +51,7 @@ def main() -> None:
 )
 @_DATA
 @click.option("--token", default=None, help="Bearer token with every scope [made once, kept in DATA/token].")
-@click.option("--store", default=None, metavar="URL", help="Tables: sqlite:DIRECTORY or sqlite::memory:.")
+@click.option("--store", default=None, metavar="URL", help="Tables: sqlite:DIRECTORY, sqlite::memory: or vast://….")
 @click.option("--bus", default=None, metavar="URL", help="Events: sqlite:DIRECTORY or sqlite::memory:.")
 @click.option("--objects", default=None, metavar="URL", help="Media: local:DIRECTORY or local::memory:.")
 def dev(data: Path, **options: str | None) -> None:
@@ -79,58 +90,7 @@ def token(data: Path) -> None:
     click.echo(dev_token(data))
 
 
-@main.group()
-def tables() -> None:
-    """Create, change and show the tables of the installed services."""
-
-
-@tables.command()
-@_STORE
-def migrate(store: str | None) -> None:
-    """Bring every table and projection up to its declaration."""
-
-    async def bring_up(opened: Store) -> list[TableStatus]:
-        await opened.migrate()
-        return await opened.status()
-
-    for service in _with_tables():
-        for table in asyncio.run(_on_store(service, store, work=bring_up)):
-            click.echo(f"{service.name:10} {table.name:24} version {table.stored_version}")
-
-
-@tables.command()
-@_STORE
-def status(store: str | None) -> None:
-    """Show version, rows, bytes and projections of every table."""
-
-    async def look(opened: Store) -> list[TableStatus]:
-        return await opened.status()
-
-    for service in _with_tables():
-        for table in asyncio.run(_on_store(service, store, work=look)):
-            stored = "absent" if table.stored_version is None else f"{table.stored_version}/{table.declared_version}"
-            projections = " ".join(f"{name}{'' if on else ' (off)'}" for name, on in table.projections.items())
-            click.echo(
-                f"{service.name:10} {table.name:16} {stored:8} {table.rows:10} rows {table.bytes:12} B  {projections}"
-            )
-
-
-async def _on_store(
-    service: AnyService, url: str | None, *, work: Callable[[Store], Awaitable[list[TableStatus]]]
-) -> list[TableStatus]:
-    from tams_common.runtime import wiring
-
-    common = read(Common, "TAMS_", environ=os.environ)
-    opened = wiring.make_store(url or common.store_url, service.name, tables=service.tables)
-    await opened.open()
-    try:
-        return await work(opened)
-    finally:
-        await opened.close()
-
-
-def _with_tables() -> list[AnyService]:
-    return [service for service in registry.load_all() if service.tables]
+main.add_command(tables)
 
 
 def _print_keys(title: str, prefix: str, *, kind: type[msgspec.Struct]) -> None:
