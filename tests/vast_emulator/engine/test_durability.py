@@ -124,6 +124,6 @@ def test_a_damaged_checkpoint_stops_the_start(tmp_path: Path) -> None:
 
 def _abandon(engine: Engine) -> None:
     """Lets go of the folder as a killed process does."""
-    journal = engine._journal  # noqa: SLF001 - a kill has no public name
+    journal = engine._journal
     assert journal is not None
     journal.close()

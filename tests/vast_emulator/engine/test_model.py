@@ -8,11 +8,11 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.vast_emulator.engine.world import TABLE, Cell, compare, database, delete, insert, refused, rows, update
 from vast_emulator.engine import Engine, EngineOptions
 from vast_emulator.engine.port import ProjectionColumn, Selection
 from vast_emulator.engine.predicate import AllOf, AnyOf, Condition, IsNull, Ref
-
-from tests.vast_emulator.engine.world import TABLE, Cell, compare, database, insert, refused, rows
 
 Row = tuple[Cell, ...]
 OPTIONS = EngineOptions(group_rows=16)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+
 from vast_emulator.engine import Engine, EngineError, EngineOptions
 from vast_emulator.engine.port import ROW_ID, Selection, Split, TableName
 from vast_emulator.engine.predicate import Compare, Condition, Operator, Ref
