@@ -10,6 +10,7 @@ from tams_common.runtime.host import Host
 from tests.system import processes
 from tests.system.api import Api
 from tests.system.processes import TOKEN
+from tests.system.tables import environ_of
 
 Assembly: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Api]]
 
@@ -33,7 +34,7 @@ async def in_memory(scratch: Path) -> AsyncIterator[Api]:
 @asynccontextmanager
 async def in_this_process(environ: Mapping[str, str]) -> AsyncIterator[Api]:
     """Every service in this process, with `environ` on top of `VANISHING`."""
-    host = Host(registry.load_all(), VANISHING | dict(environ), migrate=True)
+    host = Host(registry.load_all(), VANISHING | environ_of(None) | dict(environ), migrate=True)
     await host.start()
     try:
         async with Api(host.url, TOKEN) as api:

@@ -5,12 +5,11 @@ import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-SCRIPT = str(Path(sys.executable).with_name("tams"))
+from tests.system.tables import SCRIPT, environ_of
 
 
 class Child:
@@ -68,7 +67,7 @@ async def dev(data: Path, *words: str) -> AsyncIterator[Child]:
     """`tams dev` on the directory `data`, on a free port, with the token `test-token`."""
     data.mkdir(parents=True, exist_ok=True)
     arguments = ("dev", "--listen", "127.0.0.1:0", "--data", str(data), "--token", TOKEN, *words)
-    async with tams(*arguments, log=data.with_name(f"{data.name}.log")) as child:
+    async with tams(*arguments, log=data.with_name(f"{data.name}.log"), environ=environ_of(data)) as child:
         yield child
 
 
@@ -108,7 +107,7 @@ async def every_service(data: Path, *, replicas: int = 1) -> AsyncIterator[dict[
         "TAMS_BUS_URL": f"sqlite:{data}",
         "TAMS_OBJECTS_URL": f"local:{data / 'media'}",
         "TAMS_API_GATEWAY_TOKENS_FILE": str(tokens),
-    }
+    } | environ_of(data)
     status, output = await run("tables", "migrate", environ=shared)
     assert status == 0, output
     children: dict[str, list[Child]] = {name: [] for name in SERVICES}
