@@ -102,7 +102,7 @@ def test_a_log_that_grows_long_becomes_a_checkpoint(tmp_path: Path) -> None:
     assert engine.stats().checkpoints >= 2
     assert sum(path.stat().st_size for path in (tmp_path / "db").glob("redo-*.log")) == 0
     engine = Engine(tmp_path / "db")
-    assert len(rows(engine, compare("k", "greater_equal", 0))) == 100
+    assert len(rows(engine, compare("k", greater_equal=0))) == 100
     engine.close()
 
 

@@ -99,7 +99,7 @@ def test_writes_of_several_threads_are_all_there(engine: Engine) -> None:
         while done < 20:
             txid = engine.begin()
             try:
-                ((n,),) = rows(engine, compare("k", "equal", 1), txid=txid, columns=("n",)).values()
+                ((n,),) = rows(engine, compare("k", equal=1), txid=txid, columns=("n",)).values()
                 assert isinstance(n, int)
                 update(engine, [row], txid=txid, n=[n + 1])
             except Exception as error:  # noqa: BLE001 - the thread's failure is the test's

@@ -19,7 +19,7 @@ def test_cold_row_groups_go_to_files_and_come_back(tmp_path: Path) -> None:
     assert stats.resident_bytes <= OPTIONS.memory_budget
     before = stats.group_loads
     for key in range(0, 60_000, 4000):
-        assert list(rows(engine, compare("k", "equal", key)).values()) == [(key, text, None)]
+        assert list(rows(engine, compare("k", equal=key)).values()) == [(key, text, None)]
     assert before < engine.stats().group_loads <= before + 3 * 15
     assert engine.stats().resident_bytes <= OPTIONS.memory_budget
     engine.close()

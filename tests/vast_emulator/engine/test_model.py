@@ -59,7 +59,7 @@ class Snapshots(RuleBasedStateMachine):
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), n=st.integers(4, 9), is_deletion=st.booleans())
-    def change(self, data: st.DataObject, n: int, is_deletion: bool) -> None:
+    def change(self, data: st.DataObject, *, n: int, is_deletion: bool) -> None:
         tx = data.draw(st.sampled_from(self.open))
         if not tx.seen:
             return
@@ -123,18 +123,18 @@ class Snapshots(RuleBasedStateMachine):
         self.engine = Engine(Path(self.folder.name) / "db", OPTIONS)
 
     @rule(key=st.integers(0, 9), low=st.integers(0, 9), text=st.sampled_from(["", "a", "ab"]), page=st.integers(1, 9))
-    def read(self, key: int, low: int, text: str, page: int) -> None:
+    def read(self, key: int, low: int, *, text: str, page: int) -> None:
         conditions: list[tuple[Condition, object]] = [
-            (compare("k", "equal", key), lambda row: row[0] == key),
+            (compare("k", equal=key), lambda row: row[0] == key),
             (
-                AllOf((compare("k", "equal", key), compare("s", "greater_equal", text))),
+                AllOf((compare("k", equal=key), compare("s", greater_equal=text))),
                 lambda row: row[0] == key and row[1] is not None and row[1] >= text,
             ),
             (
-                AnyOf((compare("k", "less", low), IsNull(Ref("k")))),
+                AnyOf((compare("k", less=low), IsNull(Ref("k")))),
                 lambda row: row[0] is None or row[0] < low,
             ),
-            (compare("n", "not_equal", low), lambda row: row[2] != low),
+            (compare("n", not_equal=low), lambda row: row[2] != low),
         ]
         for tx in (Open(0, self.committed, 0), *self.open):
             for condition, holds in conditions:

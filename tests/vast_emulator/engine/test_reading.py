@@ -37,27 +37,27 @@ def groups_read(engine: Engine, where: Condition) -> tuple[int, list[object]]:
 
 
 def test_a_lookup_by_the_sort_key_reads_one_group(large: Engine) -> None:
-    where = AllOf((compare("s", "equal", "flow3"), compare("k", "equal", 9003)))
+    where = AllOf((compare("s", equal="flow3"), compare("k", equal=9003)))
     assert groups_read(large, where) == (1, [9003])
 
 
 def test_a_narrow_range_within_one_first_key_reads_few_groups(large: Engine) -> None:
-    where = AllOf((compare("s", "equal", "flow3"), compare("k", "greater_equal", 9000), compare("k", "less", 9100)))
+    where = AllOf((compare("s", equal="flow3"), compare("k", greater_equal=9000), compare("k", less=9100)))
     read, found = groups_read(large, where)
     assert found == list(range(9003, 9100, 10))
     assert read <= 2
 
 
 def test_a_list_of_keys_reads_only_their_groups(large: Engine) -> None:
-    where = AllOf((IsIn(Ref("s"), pa.array(["flow1", "flow8"])), compare("k", "less", 30)))
+    where = AllOf((IsIn(Ref("s"), pa.array(["flow1", "flow8"])), compare("k", less=30)))
     read, found = groups_read(large, where)
     assert found == [1, 8, 11, 18, 21, 28]
     assert read <= 4
 
 
 def test_equalities_joined_by_or_are_such_a_list(large: Engine) -> None:
-    either = AnyOf((compare("s", "equal", "flow1"), compare("s", "equal", "flow8")))
-    read, found = groups_read(large, AllOf((either, compare("k", "less", 30))))
+    either = AnyOf((compare("s", equal="flow1"), compare("s", equal="flow8")))
+    read, found = groups_read(large, AllOf((either, compare("k", less=30))))
     assert found == [1, 8, 11, 18, 21, 28]
     assert read <= 4
 
@@ -65,18 +65,18 @@ def test_equalities_joined_by_or_are_such_a_list(large: Engine) -> None:
 def test_rows_by_id_read_their_group_in_a_plain_table() -> None:
     engine = database(options=EngineOptions(group_rows=GROUP))
     ids = insert(engine, {"k": range(5000)})
-    assert groups_read(engine, compare(ROW_ID, "equal", ids[4321])) == (1, [4321])
-    assert groups_read(engine, compare("k", "greater_equal", 4990)) == (1, list(range(4990, 5000)))
+    assert groups_read(engine, compare(ROW_ID, equal=ids[4321])) == (1, [4321])
+    assert groups_read(engine, compare("k", greater_equal=4990)) == (1, list(range(4990, 5000)))
     engine.close()
 
 
 def test_changes_keep_the_order_that_lookups_rely_on(large: Engine) -> None:
-    where = AllOf((compare("s", "equal", "flow3"), compare("k", "less", 100)))
+    where = AllOf((compare("s", equal="flow3"), compare("k", less=100)))
     victims = [row for row, (k,) in rows(large, where, columns=("k",)).items() if k != 53]
     delete(large, victims)
     for number in range(200):
         insert(large, {"k": [number], "s": ["flow3"], "n": [-1]})
-    (row,) = rows(large, AllOf((compare("s", "equal", "flow3"), compare("k", "equal", 53), compare("n", "equal", 53))))
+    (row,) = rows(large, AllOf((compare("s", equal="flow3"), compare("k", equal=53), compare("n", equal=53))))
     update(large, [row], n=[7])
     read, found = groups_read(large, where)
     assert found == sorted([*range(100), 53])
@@ -87,7 +87,7 @@ def test_a_projection_answers_in_its_own_order_and_reads_little(large: Engine) -
     columns = [ProjectionColumn("n", True), ProjectionColumn("k", False)]
     with large.using(0) as tx:
         tx.create_projection(TABLE, "by_n", columns=columns)
-    where = compare("n", "less", 5)
+    where = compare("n", less=5)
     before = large.stats().groups_read
     (page,) = select(large, Selection(("n", "k"), where=where, projection="by_n"))
     assert page.rows.column(0).to_pylist() == [0, 1, 2, 3, 4]
@@ -129,15 +129,15 @@ def test_a_sub_split_without_rows_answers_an_empty_page_and_a_finished_one_nothi
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
-        (compare("k", "not_equal", 1), [2, 3]),
+        (compare("k", not_equal=1), [2, 3]),
         (Compare(Ref("s"), "greater_equal", pa.scalar(b"b", pa.binary())), [2, 3]),
         (Contains(Ref("s"), b"b"), [1, 2]),
         (IsNull(Ref("s")), [4]),
         (IsNull(Ref("s"), negate=True), [1, 2, 3]),
         (AnyOf((Contains(Ref("s"), b"c"), IsNull(Ref("s")))), [3, 4]),
-        (AnyOf((compare("k", "less", 2), compare("k", "greater", 2))), [1, 3]),
+        (AnyOf((compare("k", less=2), compare("k", greater=2))), [1, 3]),
         (IsIn(Ref("k"), pa.array([1, 3, 9])), [1, 3]),
-        (AllOf((IsNull(Ref("k")), compare("n", "equal", 4))), [4]),
+        (AllOf((IsNull(Ref("k")), compare("n", equal=4))), [4]),
     ],
 )
 @pytest.mark.parametrize("sort_key", [(), (1,), (0, 1)])

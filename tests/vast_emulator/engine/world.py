@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pytest
@@ -78,10 +79,11 @@ def rows(
     return found
 
 
-def compare(column: str, operator: Operator, value: int | str) -> Compare:
-    """A condition on one column of TABLE, or on the row id."""
+def compare(column: str, **wanted: int | str) -> Compare:
+    """A condition on one column of TABLE, or on the row id: compare("k", less=3)."""
+    ((operator, value),) = wanted.items()
     kind = pa.uint64() if column == ROW_ID else SCHEMA.field(column).type
-    return Compare(Ref(column), operator, pa.scalar(value, kind))
+    return Compare(Ref(column), get_args(Operator)[get_args(Operator).index(operator)], pa.scalar(value, kind))
 
 
 @contextmanager
