@@ -23,7 +23,7 @@ class Query(msgspec.Struct, frozen=True):
 
     `after` holds the values of the last row already seen: its order columns, then the key columns not among them; one
     that does not fit the query is InvalidInput, since positions come back from clients. `width` is the hint that an
-    earlier page returned; 0 for none. `limit` None means all rows.
+    earlier page returned, or for a first one `window_width`; 0 for none. `limit` None means all rows.
     """
 
     where: tuple[Condition, ...] = ()
