@@ -82,7 +82,7 @@ def projections() -> None:
 @_STORE
 @_TABLE
 @_PROJECTION
-def enable(store: str | None, table: str | None, projection: str | None) -> None:
+def enable(store: str | None, *, table: str | None, projection: str | None) -> None:
     """Create declared projections that are off."""
     _switch(store, table, projection=projection, enabled=True)
 
@@ -91,7 +91,7 @@ def enable(store: str | None, table: str | None, projection: str | None) -> None
 @_STORE
 @_TABLE
 @_PROJECTION
-def disable(store: str | None, table: str | None, projection: str | None) -> None:
+def disable(store: str | None, *, table: str | None, projection: str | None) -> None:
     """Drop projections; they stay off until they are enabled."""
     _switch(store, table, projection=projection, enabled=False)
 
@@ -100,7 +100,7 @@ def disable(store: str | None, table: str | None, projection: str | None) -> Non
 @_STORE
 @_TABLE
 @_PROJECTION
-def projections_status(store: str | None, table: str | None, projection: str | None) -> None:
+def projections_status(store: str | None, *, table: str | None, projection: str | None) -> None:
     """Show state, rows and bytes of every projection."""
 
     async def look(opened: Store, *, names: Names) -> list[ProjectionStatus]:

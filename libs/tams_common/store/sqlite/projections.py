@@ -15,7 +15,7 @@ def status(database: Database, session: Session) -> list[ProjectionStatus]:
     for table, layout in database.layouts.named().items():
         for projection in layout.table.projections:
             index = database.texts[table].projection_index(projection.name)
-            rows, size = _extent(session, table, index) if index in indexes else (0, 0)
+            rows, size = _extent(session, table, index=index) if index in indexes else (0, 0)
             result.append(
                 ProjectionStatus(table, projection.name, projection.columns, index in indexes, rows=rows, bytes=size)
             )
@@ -41,7 +41,7 @@ def switch(database: Database, session: Session, *, table: str, name: str, enabl
         session.roll_back()
 
 
-def _extent(session: Session, table: str, index: str) -> tuple[int, int | None]:
+def _extent(session: Session, table: str, *, index: str) -> tuple[int, int | None]:
     [(rows,)] = session.execute(f"SELECT COUNT(*) FROM {quoted(table)} INDEXED BY {quoted(index)}")
     if not session.execute("SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_DBSTAT_VTAB'"):
         return rows, None
