@@ -1,6 +1,9 @@
 """What queries touch, in which order they answer, and how they go on."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -172,6 +175,40 @@ def test_nested_columns_and_vectors_are_kept_and_compared() -> None:
     assert page.rows.to_pylist() == batch.slice(1, 1).to_pylist()
     (page,) = select(engine, Selection(("x",), where=Compare(Ref("v"), "equal", pa.scalar([1.0, 2.0], vector))))
     assert page.rows.to_pylist() == [{"x": {"a": 1, "b": "x"}}]
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high"),
+    [
+        (pa.float16(), 1.5, 2.5),
+        (pa.float64(), -1.5, float("inf")),
+        (pa.bool_(), False, True),
+        (pa.uint64(), 1, (1 << 64) - 1),
+        (pa.decimal128(38, 2), Decimal("-1.25"), Decimal("9" * 36)),
+        (pa.date32(), date(1969, 1, 1), date(2024, 2, 29)),
+        (pa.time64("ns"), time(1), time(2)),
+        (pa.timestamp("us", "UTC"), datetime(1969, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)),
+        (pa.binary(), b"\x00", b"\xff\xff"),
+    ],
+    ids=str,
+)
+def test_every_type_is_compared_and_sorted(tmp_path: Path, kind: pa.DataType, low: object, high: object) -> None:
+    schema = pa.schema([("x", kind), ("n", pa.int64())])
+    sort_key = () if pa.types.is_float16(kind) else (0,)
+    engine = database(tmp_path / "db", options=EngineOptions(group_rows=2), sort_key=sort_key, schema=schema)
+    cells = pa.array([high, None, low, low], kind)
+    with engine.using(0) as tx:
+        tx.insert(TABLE, pa.record_batch([cells, pa.array([1, 2, 3, 4])], schema=schema))
+    engine.close()
+    engine = Engine(tmp_path / "db")
+    conditions = {"equal": [3, 4], "less_equal": [3, 4], "greater": [1], "not_equal": [1]}
+    for operator, expected in conditions.items():
+        where = Compare(Ref("x"), operator, cells[2])  # type: ignore[arg-type]
+        (page,) = select(engine, Selection(("n",), where=where))
+        assert sorted(page.rows.column(0).to_pylist()) == expected
+    (page,) = select(engine, Selection(("n",), where=IsIn(Ref("x"), cells.slice(0, 1))))
+    assert page.rows.column(0).to_pylist() == [1]
     engine.close()
 
 

@@ -62,14 +62,14 @@ def holds(condition: Condition, source: Source) -> pa.Array:
         case Compare():
             return _compare(condition, _column(condition.ref, source))
         case IsIn(ref=ref, values=values):
-            column = _bytes(_column(ref, source))
-            found = pc.is_in(column, value_set=_bytes(values))
+            column = _comparable(_column(ref, source))
+            found = pc.is_in(column, value_set=_comparable(values))
             return pc.if_else(pc.is_null(column), None, found)
         case IsNull(ref=ref, negate=negate):
             column = _column(ref, source)
             return pc.is_valid(column) if negate else pc.is_null(column)
         case Contains(ref=ref, part=part):
-            return pc.match_substring(_bytes(_column(ref, source)), part)
+            return pc.match_substring(_comparable(_column(ref, source)), part)
 
 
 def flat(condition: Condition | None) -> tuple[Condition, ...]:
@@ -141,15 +141,15 @@ def _column(ref: Ref, source: Source) -> pa.Array:
     return array
 
 
-def _bytes(array: pa.Array) -> pa.Array:
-    return array.cast(pa.binary()) if pa.types.is_string(array.type) else array
+def _comparable(cells: pa.Array | pa.Scalar) -> pa.Array | pa.Scalar:
+    """Text as bytes, because literals may be cut within a character; float16 as float32, which Arrow can compare."""
+    if pa.types.is_string(cells.type):
+        return cells.cast(pa.binary())
+    return cells.cast(pa.float32()) if pa.types.is_float16(cells.type) else cells
 
 
 def _compare(condition: Compare, column: pa.Array) -> pa.Array:
-    value = condition.value
     if pa.types.is_nested(column.type):
-        compare, wanted = _PYTHON[condition.operator], value.as_py()
+        compare, wanted = _PYTHON[condition.operator], condition.value.as_py()
         return pa.array([None if cell is None else compare(cell, wanted) for cell in column.to_pylist()], pa.bool_())
-    if pa.types.is_binary(value.type):
-        column = _bytes(column)
-    return _ARROW[condition.operator](column, value)
+    return _ARROW[condition.operator](_comparable(column), _comparable(condition.value))

@@ -44,8 +44,8 @@ class Part:
         return np.setdiff1d(positions, self.dead, assume_unique=True) if len(self.dead) else positions
 
     def without(self, positions: Positions) -> "Part":
-        """With more dead."""
-        return Part(self.chunk, np.union1d(self.dead, positions))
+        """With more dead: positions of rows that are alive."""
+        return Part(self.chunk, np.sort(np.concatenate([self.dead, positions])))
 
 
 Group: TypeAlias = tuple[Part, ...]

@@ -50,7 +50,8 @@ def to_row_ids(array: pa.Array) -> RowIds:
         row_ids = np.asarray(array.cast(pa.uint64()).to_numpy(zero_copy_only=not array.null_count), dtype=np.uint64)
     except pa.ArrowInvalid as error:
         raise invalid(f"row ids: {error}") from error
-    if array.null_count or len(np.unique(row_ids)) < len(row_ids):
+    ascending = np.sort(row_ids)
+    if array.null_count or np.any(ascending[1:] == ascending[:-1]):
         raise invalid("row ids are missing or given twice")
     return row_ids
 

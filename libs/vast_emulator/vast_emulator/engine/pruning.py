@@ -141,5 +141,5 @@ def sorted_values(values: pa.Array) -> list[Plain]:
     """The distinct plain values, ascending; none if their type has no order."""
     if not is_ordered(values.type):
         return []
-    found = {plain(value) for value in values.unique()}
+    found = {plain(value) for value in values}
     return sorted(value for value in found if value is not None and value == value)

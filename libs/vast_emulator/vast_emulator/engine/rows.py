@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from vast_emulator.engine.chunk import ROW_IDS, ChunkData, Positions, RowIds
+from vast_emulator.engine.chunk import ROW_IDS, ChunkData, Columns, Positions, RowIds
 from vast_emulator.engine.group import MAX_BYTES, Group, Layout, Part, bytes_of, part, rows_of
 from vast_emulator.engine.values import ABOVE, Key
 
@@ -84,8 +84,7 @@ class Rows:
             stop = len(row_ids)
             if number + 1 < len(bounds):
                 stop = first_from(data, bounds[number + 1], columns=key, within=range(start, stop))
-            piece = {id: array.slice(start, stop - start) for id, array in columns.items()}
-            added = part(layout.store.make(row_ids[start:stop], piece, key=layout.key))
+            added = part(layout.store.make(*_piece(data, start, stop=stop), key=layout.key))
             pieces = _fitted(layout, (*groups[number], added), is_last=number + 1 == len(bounds))
             groups[number : number + 1] = [group for group, _ in pieces]
             bounds[number + 1 : number + 1] = [bound for _, bound in pieces[1:]]
@@ -101,6 +100,14 @@ def first_from(data: ChunkData, bound: Key, *, columns: tuple[int, ...], within:
 def first_past(data: ChunkData, bound: Key, *, columns: tuple[int, ...], within: range) -> int:
     """The first position of sorted rows whose key over `columns` is above `bound`."""
     return bisect_right(within, bound, key=lambda position: data.key(position, columns)) + within.start
+
+
+def _piece(data: ChunkData, start: int, *, stop: int) -> tuple[RowIds, Columns]:
+    """Some of the rows, as copies: they must not keep the memory of the others."""
+    if stop - start == len(data.row_ids):
+        return data.row_ids, data.columns
+    places = pa.array(np.arange(start, stop))
+    return data.row_ids[start:stop].copy(), {id: array.take(places) for id, array in data.columns.items()}
 
 
 def _fitted(layout: Layout, group: Group, *, is_last: bool) -> list[tuple[Group, Key]]:

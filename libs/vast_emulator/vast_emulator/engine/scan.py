@@ -158,7 +158,7 @@ class Scan:
         rows = slice(share.start, share.stop)
         row_ids, places, at = hits.row_ids[rows], hits.places[rows], hits.positions[rows]
         wanted = tuple(column for column in self.layout.columns if column.name in self.selection.columns)
-        used = np.unique(places)
+        used = np.flatnonzero(np.bincount(places))
         by_part = np.argsort(places, kind="stable")
         back = pa.array(np.argsort(by_part))
         columns: dict[int, pa.Array] = {column.id: pa.nulls(0, column.field.type) for column in wanted}

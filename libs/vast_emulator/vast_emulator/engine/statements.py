@@ -74,6 +74,8 @@ class TransactionStatements(Definitions):
     def select(self, name: TableName, selection: Selection) -> Iterator[Page]:
         """See `port.Statements`."""
         table = self._session.view.table(name)
+        if min(selection.split.total, selection.split.row_groups, selection.split.sub_splits) < 1:
+            raise invalid("a split of nothing")
         for column in selection.columns:
             if column != ROW_ID:
                 table.column(column)
