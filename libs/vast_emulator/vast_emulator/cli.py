@@ -3,13 +3,23 @@
 import asyncio
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
 if TYPE_CHECKING:
     from vast_emulator.server import Settings
     from vast_emulator.serving import Database
+
+
+class Options(TypedDict):
+    """The options that are only passed on."""
+
+    access_key: str
+    secret_key: str
+    buckets: tuple[str, ...]
+    version: str
+    idle_timeout: float
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--bucket", "buckets", multiple=True, default=("vastdb",), show_default=True, help="May be repeated.")
 @click.option("--version", default="5.5", show_default=True, type=click.Choice(["5.4", "5.5"]), help="Whom to play.")
 @click.option("--idle-timeout", default=300.0, show_default=True, metavar="SECONDS", help="Ends idle transactions.")
-def main(listen: str, data: Path | None, **options: Any) -> None:
+def main(listen: str, data: Path | None, **options: Unpack[Options]) -> None:
     """Serve a stand-in for VAST DataBase, for development and tests; never for data that matters."""
     # Imported only here: the SDK's classes, which the emulator speaks with, take a second to load.
     from vast_emulator.engine import EngineOptions

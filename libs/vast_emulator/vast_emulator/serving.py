@@ -19,7 +19,7 @@ class Database:
 
     data: Path | None = None
     buckets: Sequence[str] = ("vastdb",)
-    options: EngineOptions = EngineOptions()
+    options: EngineOptions | None = None
 
     def open(self) -> Engine:
         """The engine with its buckets; the caller closes it."""
