@@ -17,6 +17,8 @@ def emulators() -> Iterator[Emulators]:
     emulators.stop()
 
 
+# The SDK chooses an endpoint by the common random numbers, on threads that may still work when an example is made.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 class TestVast(SharedStoreContract):
     @pytest.fixture
     async def opener(self, emulators: Emulators) -> AsyncIterator[Opener]:

@@ -1,4 +1,4 @@
-"""VAST DB misbehaves: lost answers, broken connections, conflicts, overload. Each function is done once, or not at all."""
+"""VAST DB misbehaves: lost answers, broken connections, conflicts, overload; yet each function is done once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -6,13 +6,13 @@ from contextlib import AsyncExitStack
 
 import msgspec
 import pytest
-from vast_emulator.faults import Fault, Kind
-from vast_emulator.server import Emulator
 
 from tams_common.errors import Conflict, OutcomeUnknown, Unavailable
 from tams_common.store import Query, Store, Tx
 from tests.common.store.tables import CLIPS, HEADS, ITEMS, Clip, Head, Item, all_ids, insert_items
 from tests.common.store.vast_opener import Emulators, VastOpener, place
+from vast_emulator.faults import Fault, Kind
+from vast_emulator.server import Emulator
 
 COMMIT = "PUT transaction"
 

@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack, ExitStack
 from uuid import uuid4
 
 import pytest
-from vast_emulator.server import Emulator, Settings
-from vast_emulator.serving import running
 
 from tams_common.store import Store
 from tams_common.store.table import AnyTable
 from tams_common.store.vast import Place, VastStore, place_of
 from tests.common.store.tables import TABLES
+from vast_emulator.server import Emulator, Settings
+from vast_emulator.serving import running
 
 CLUSTER = "TAMS_TEST_VAST"
 """`vast://host:port/bucket/schema` of a real cluster; its key in …_ACCESS_KEY and …_SECRET_KEY."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
 import pyarrow as pa
 from vastdb._internal import VastdbApi
 
@@ -15,6 +16,14 @@ from tams_common.store.vast.session import Session
 from tams_common.store.vast.stored import Stored
 
 T = TypeVar("T")
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """What the server says of a table: `sorting` tells by which columns it sorts it, and how far it has come."""
+
+    rows: int
+    bytes: int
+    sorting: str
 
 
 class Catalog:
@@ -59,10 +68,19 @@ class Catalog:
         """Adds columns; rows that are there hold nulls in them."""
         self._on(self._api.add_columns, table, pa.schema([table.schema.field(name) for name in columns]))
 
-    def extent(self, table: Stored) -> tuple[int, int]:
-        """Rows and bytes of a table."""
+    def columns(self, table: Stored) -> dict[str, pa.DataType]:
+        """The columns of a table with their types."""
+        listed = self._on(self._api.list_all_columns, table, sorted_columns=False)
+        return {field.name: field.type for field in listed}
+
+    def extent(self, table: Stored) -> Extent:
+        """How large a table is and how it lies."""
         stats = self._on(self._api.get_table_stats, table)
-        return stats.num_rows, stats.size_in_bytes
+        sorting = "as inserted"
+        if stats.sorting_key_enabled:
+            state = "done" if stats.sorting_done else f"score {stats.sorting_score}"
+            sorting = f"by {', '.join(table.sorting)} ({state})"
+        return Extent(stats.num_rows, stats.size_in_bytes, sorting)
 
     def projections(self, table: Stored) -> dict[str, tuple[int, int]]:
         """The projections of a table, with their rows and bytes."""

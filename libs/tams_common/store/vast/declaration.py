@@ -1,11 +1,15 @@
 """What of a table's declaration shapes the stored table, and which changes of it a migration can make."""
 
+from collections.abc import Iterator, Mapping
+
 import msgspec
+import pyarrow as pa
 
 from tams_common.errors import StartRefused
 from tams_common.store.column import Kind
 from tams_common.store.layout import AnyLayout
 from tams_common.store.vast.ledger import Registered
+from tams_common.store.vast.stored import Stored
 
 
 class DeclaredColumn(msgspec.Struct, frozen=True):
@@ -69,3 +73,27 @@ def refuse_change(layout: AnyLayout, stored: Registered) -> Declaration:
         if column.name not in old.columns and column.default is msgspec.UNSET:
             raise StartRefused(f"table {name}: the new column {column.name} has no default for stored rows")
     return old
+
+
+def drift(table: Stored, stored: Registered, *, columns: Mapping[str, pa.DataType]) -> tuple[str, ...]:
+    """How the stored table, whose `columns` the server has listed, differs from the declared one."""
+    old, new = msgspec.json.decode(stored.declaration, type=Declaration), declared(table.layout)
+    wanted = {field.name: field.type for field in table.schema}
+    phrases = [
+        *_differences("column", columns, declared=wanted),
+        *_differences("projection", old.projections, declared=new.projections),
+    ]
+    if (old.key, old.order, old.windowed) != (new.key, new.order, new.windowed):
+        phrases.append("other key, order or paging")
+    return tuple(phrases)
+
+
+def _differences(what: str, stored: Mapping[str, object], *, declared: Mapping[str, object]) -> Iterator[str]:
+    for name in declared:
+        if name not in stored:
+            yield f"{what} {name} missing"
+        elif stored[name] != declared[name]:
+            yield f"{what} {name} changed"
+    for name in stored:
+        if name not in declared:
+            yield f"{what} {name} not declared"

@@ -3,17 +3,16 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from tams_common.errors import StartRefused, TamsError
+from tams_common.errors import StartRefused
 from tams_common.store.port import TableStatus
 from tams_common.store.table import Projection
 from tams_common.store.vast.catalog import Catalog
 from tams_common.store.vast.database import Database
-from tams_common.store.vast.declaration import Declaration, declared, refuse_change, refuse_newer, registered
+from tams_common.store.vast.declaration import Declaration, declared, drift, refuse_change, refuse_newer, registered
 from tams_common.store.vast.failures import Collided, Missing
 from tams_common.store.vast.ledger import CLAIMS, REGISTRY, SLOTS, Claim, Registered
 from tams_common.store.vast.link import SCAN, Ask
@@ -27,28 +26,16 @@ _PAUSE_SECONDS: Final = 0.5
 _ROWS_AT_ONCE: Final = 65_536
 
 
-class ProjectionStatus(msgspec.Struct, frozen=True):
-    """What `tams tables projections status` shows; without `exists`, rows and bytes are 0."""
-
-    table: str
-    name: str
-    columns: tuple[str, ...]
-    exists: bool
-    rows: int
-    bytes: int
-
-
 def check(database: Database, session: Session) -> None:
     """Raises StartRefused when a stored table is newer than its declaration."""
 
     def work(catalog: Catalog) -> None:
-        stored = _registry(database, session)
+        stored = _registry_if_any(database, session)
         for name, layout in database.layouts.named().items():
             if name in stored:
                 refuse_newer(layout, stored[name])
 
-    with suppress(Missing):
-        _transact(database, session, work=work)
+    transact(database, session, work=work)
 
 
 def migrate(database: Database, session: Session) -> None:
@@ -73,62 +60,38 @@ def migrate(database: Database, session: Session) -> None:
             _bring(catalog, session, table=table, old=old)
         _register(database, session, stored=stored)
 
-    _transact(database, session, work=work, commit=True)
+    transact(database, session, work=work, commit=True)
 
 
 def status(database: Database, session: Session) -> list[TableStatus]:
     """Every declared table as it is stored; rows and bytes are the server's own figures."""
 
     def work(catalog: Catalog) -> list[TableStatus]:
-        stored = _registry(database, session)
-        result = []
-        for name, table in database.declared.items():
-            layout = table.layout.table
-            version = stored[name].version if name in stored else None
-            rows, size = catalog.extent(table) if name in stored else (0, 0)
-            there = catalog.projections(table) if name in stored else {}
-            projections = {projection.name: projection.name in there for projection in layout.projections}
-            result.append(TableStatus(name, layout.version, version, rows, size, projections))
-        return result
+        stored = _registry_if_any(database, session)
+        return [_status(catalog, table, stored=stored.get(name)) for name, table in database.declared.items()]
 
-    return _transact(database, session, work=work)
+    return transact(database, session, work=work)
 
 
-def projections(database: Database, session: Session) -> list[ProjectionStatus]:
-    """Every declared projection as it is stored."""
-
-    def work(catalog: Catalog) -> list[ProjectionStatus]:
-        result = []
-        for name, table in database.declared.items():
-            there = catalog.projections(table) if table.layout.table.projections else {}
-            for each in table.layout.table.projections:
-                rows, size = there.get(each.name, (0, 0))
-                result.append(ProjectionStatus(name, each.name, each.columns, each.name in there, rows, size))
-        return result
-
-    return _transact(database, session, work=work)
-
-
-def set_projections(database: Database, session: Session, *, enabled: bool, tables: Sequence[str]) -> None:
-    """Creates or drops the declared projections of `tables`, of all without names; what is so already stays."""
-    for name in tables:
-        if name not in database.declared:
-            raise StartRefused(f"{database.name} has no table {name}; it has {', '.join(database.declared)}")
-
-    def work(catalog: Catalog) -> None:
-        for name in tables or database.declared:
-            table = database.declared[name]
-            there = catalog.projections(table)
-            for projection in table.layout.table.projections:
-                if enabled and projection.name not in there:
-                    catalog.create_projection(table, projection)
-                elif not enabled and projection.name in there:
-                    catalog.drop_projection(table, projection.name)
-
-    _transact(database, session, work=work, commit=True)
+def _status(catalog: Catalog, table: Stored, *, stored: Registered | None) -> TableStatus:
+    declaration = table.layout.table
+    if stored is None:
+        missing = {projection.name: False for projection in declaration.projections}
+        return TableStatus(table.name, declaration.version, None, 0, 0, missing)
+    extent, there = catalog.extent(table), catalog.projections(table)
+    return TableStatus(
+        table.name,
+        declaration.version,
+        stored.version,
+        extent.rows,
+        extent.bytes,
+        {projection.name: projection.name in there for projection in declaration.projections},
+        sorting=extent.sorting,
+        drift=drift(table, stored, columns=catalog.columns(table)),
+    )
 
 
-def _transact(database: Database, session: Session, *, work: Callable[[Catalog], T], commit: bool = False) -> T:
+def transact(database: Database, session: Session, *, work: Callable[[Catalog], T], commit: bool = False) -> T:
     """Runs `work` in one transaction; anew when another process does the same."""
     attempt = 0
     while True:
@@ -153,6 +116,14 @@ def _registry(database: Database, session: Session) -> dict[str, Registered]:
     stored = database.own[REGISTRY.name]
     rows = session.ask(Ask(stored, stored.layout.names)).rows
     return {row[0]: Registered(*row) for row in rows}
+
+
+def _registry_if_any(database: Database, session: Session) -> dict[str, Registered]:
+    """The registry; nothing before the first migration."""
+    try:
+        return _registry(database, session)
+    except Missing:
+        return {}
 
 
 def _register(database: Database, session: Session, *, stored: dict[str, Registered]) -> None:
@@ -189,7 +160,8 @@ def _bring(catalog: Catalog, session: Session, *, table: Stored, old: Declaratio
         if after.get(name) != columns and name in there:
             catalog.drop_projection(table, name)
     for name, columns in after.items():
-        if before.get(name) != columns:
+        # What is registered and not there has been disabled.
+        if name not in before or (before[name] != columns and name in there):
             catalog.create_projection(table, Projection(name, columns))
 
 

@@ -9,14 +9,13 @@ import msgspec
 
 from tams_common.errors import Unavailable
 from tams_common.store.layout import Layouts
-from tams_common.store.port import Reader, TableStatus, Tx
+from tams_common.store.port import ProjectionStatus, Reader, TableStatus, Tx
 from tams_common.store.table import AnyTable
-from tams_common.store.vast import schema
+from tams_common.store.vast import projections, schema
 from tams_common.store.vast.database import Database
 from tams_common.store.vast.link import silence
 from tams_common.store.vast.place import Place
 from tams_common.store.vast.readers import Readers
-from tams_common.store.vast.schema import ProjectionStatus
 from tams_common.store.vast.writer import Writer
 
 T = TypeVar("T")
@@ -75,12 +74,12 @@ class VastStore:
     async def projections(self) -> list[ProjectionStatus]:
         """Every declared projection, as it is stored."""
         opened = self._connected()
-        return await opened.writer.submit_alone(partial(schema.projections, opened.database))
+        return await opened.writer.submit_alone(partial(projections.status, opened.database))
 
-    async def set_projections(self, enabled: bool, *, tables: Sequence[str] = ()) -> None:
-        """Creates or drops the declared projections of `tables` (all without names); what is so already stays."""
+    async def set_projection(self, table: str, name: str, *, enabled: bool) -> None:
+        """Creates or drops a semi-sorted projection."""
         opened = self._connected()
-        change = partial(schema.set_projections, opened.database, enabled=enabled, tables=tables)
+        change = partial(projections.switch, opened.database, table=table, name=name, enabled=enabled)
         await opened.writer.submit_alone(change)
 
     async def run(self, fn: Callable[[Tx], T]) -> T:
