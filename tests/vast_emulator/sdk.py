@@ -54,8 +54,9 @@ def numbers(session: Session) -> list[int]:
         return sorted(table(tx).select(["n"]).read_all()["n"].to_pylist())
 
 
-def control(emulator: Emulator, method: str, path: str, *, body: object = None) -> tuple[int, bytes]:
-    """Status and body of a control request."""
+def control(emulator: Emulator, asked: str, *, body: object = None) -> tuple[int, bytes]:
+    """Status and body of a control request such as `GET stats`."""
+    method, path = asked.split()
     connection = HTTPConnection(urlsplit(emulator.url).netloc, timeout=30)
     try:
         connection.request(method, f"/__control__/{path}", body=None if body is None else json.dumps(body))

@@ -77,32 +77,32 @@ def test_a_failed_query_is_told_in_the_stream(emulator: Emulator, session: Sessi
 
 def test_faults_are_managed_over_http(emulator: Emulator, session: Session) -> None:
     rule = {"kind": "conflict", "command": "POST rows", "times": 1}
-    assert control(emulator, "POST", "faults", body=rule) == (200, b"")
+    assert control(emulator, "POST faults", body=rule) == (200, b"")
     with pytest.raises(errors.Conflict):
         insert(session, 2)
-    status, body = control(emulator, "GET", "faults")
+    status, body = control(emulator, "GET faults")
     assert (status, json.loads(body)[0]["hits"], json.loads(body)[0]["remaining"]) == (200, 1, 0)
-    assert control(emulator, "DELETE", "faults") == (200, b"")
+    assert control(emulator, "DELETE faults") == (200, b"")
     assert emulator.faults.states() == []
 
 
 @pytest.mark.parametrize("rule", [{"kind": "no such"}, {"kind": "drop", "unknown": 1}, {}, []])
 def test_a_malformed_fault_is_refused(emulator: Emulator, rule: object) -> None:
-    assert control(emulator, "POST", "faults", body=rule)[0] == 400
+    assert control(emulator, "POST faults", body=rule)[0] == 400
 
 
 def test_requests_and_rows_are_counted(emulator: Emulator, session: Session) -> None:
-    assert control(emulator, "DELETE", "stats")[0] == 200
+    assert control(emulator, "DELETE stats")[0] == 200
     insert(session, 2)
     numbers(session)
-    found = json.loads(control(emulator, "GET", "stats")[1])
+    found = json.loads(control(emulator, "GET stats")[1])
     assert found["requests"]["PUT transaction"] >= 2
     assert found["requests"]["POST rows"] == found["tables"]["POST rows vastdb/s/t"] == 1
     assert found["requests"]["GET data"] == 1
     assert found["rows"] == {"inserted": 1, "read": 2}
     assert found["engine"]["commits"] >= 1
-    assert b'vast_emulator_rows_total{what="read"} 2' in control(emulator, "GET", "metrics")[1]
+    assert b'vast_emulator_rows_total{what="read"} 2' in control(emulator, "GET metrics")[1]
 
 
 def test_an_unknown_control_request_is_refused(emulator: Emulator) -> None:
-    assert control(emulator, "GET", "nothing")[0] == 404
+    assert control(emulator, "GET nothing")[0] == 404

@@ -31,8 +31,9 @@ def process(data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             child.kill()
 
 
-def status(emulator: Emulator, method: str, target: str, *, body: bytes = b"") -> int:
-    """The answer to a request that nobody signed."""
+def status(emulator: Emulator, asked: str, *, body: bytes = b"") -> int:
+    """The answer to a request that nobody signed, such as `GET /vastdb`."""
+    method, target = asked.split()
     connection = HTTPConnection(urlsplit(emulator.url).netloc, timeout=30)
     try:
         connection.request(method, target, body=body)
@@ -52,11 +53,11 @@ def test_another_access_key_is_refused(emulator: Emulator) -> None:
 
 
 def test_an_unsigned_request_is_refused(emulator: Emulator) -> None:
-    assert status(emulator, "GET", "/vastdb?schema") == 403
+    assert status(emulator, "GET /vastdb?schema") == 403
 
 
 def test_a_body_over_the_limit_is_refused(emulator: Emulator) -> None:
-    assert status(emulator, "POST", "/vastdb/s/t?rows", body=bytes(REQUEST_BYTES + 1)) == 400
+    assert status(emulator, "POST /vastdb/s/t?rows", body=bytes(REQUEST_BYTES + 1)) == 400
 
 
 def test_a_cell_over_the_limit_is_refused(session: Session) -> None:
@@ -173,5 +174,5 @@ def test_a_commit_outlives_a_killed_process(tmp_path: Path) -> None:
     ],
 )
 def test_a_target_is_a_path_and_a_command(target: str, kind: str, path: tuple[str, ...]) -> None:
-    call = Call.parse("GET", target, {})
+    call = Call.parse("GET", target, headers={})
     assert (call.kind, call.path) == (kind, path)

@@ -45,7 +45,7 @@ class Control:
             case ("POST", "checkpoint"):
                 self._engine.checkpoint()
             case _:
-                raise refusal(404, "NoSuchControl", f"{call.method} {call.target}")
+                raise refusal(404, "NoSuchControl", message=f"{call.method} {call.target}")
         return OK
 
     def _statistics(self) -> dict[str, dict[str, int]]:
@@ -64,7 +64,7 @@ def _fault(body: bytes) -> Fault:
     try:
         return msgspec.json.decode(body, type=Fault)
     except msgspec.MsgspecError as error:
-        raise refusal(400, "InvalidArgument", str(error)) from error
+        raise refusal(400, "InvalidArgument", message=str(error)) from error
 
 
 def _json(value: object) -> Answer:

@@ -39,7 +39,7 @@ class Call:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
-    def parse(method: str, target: str, headers: Mapping[str, str]) -> "Call":
+    def parse(method: str, target: str, *, headers: Mapping[str, str]) -> "Call":
         """The call without its body; path parts are unquoted, parameters keep the last of equal names."""
         split = urlsplit(target)
         path = tuple(unquote(part) for part in split.path.split("/") if part)
@@ -70,7 +70,7 @@ class Call:
         try:
             return int(text)
         except ValueError:
-            raise refusal(400, "InvalidArgument", f"{header} is not a number") from None
+            raise refusal(400, "InvalidArgument", message=f"{header} is not a number") from None
 
     def flag(self, header: str) -> bool:
         """A header that carries Python's or JSON's spelling of true."""
@@ -80,14 +80,14 @@ class Call:
         """A parameter that the command cannot do without. Raises a refusal (400)."""
         value = self.parameters.get(name)
         if not value:
-            raise refusal(400, "InvalidArgument", f"{name} is missing")
+            raise refusal(400, "InvalidArgument", message=f"{name} is missing")
         return value
 
     @property
     def bucket(self) -> str:
         """The first part of the path."""
         if not self.path:
-            raise refusal(400, "InvalidArgument", "the request names no bucket")
+            raise refusal(400, "InvalidArgument", message="the request names no bucket")
         return self.path[0]
 
     @property
@@ -99,7 +99,7 @@ class Call:
     def table(self) -> TableName:
         """The table at the end of the path."""
         if len(self.path) < 3:
-            raise refusal(400, "InvalidArgument", "the request names no table")
+            raise refusal(400, "InvalidArgument", message="the request names no table")
         return TableName(self.path[0], "/".join(self.path[1:-1]), self.path[-1])
 
 

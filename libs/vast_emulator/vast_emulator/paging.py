@@ -21,7 +21,7 @@ def page(call: Call, items: Sequence[T], *, name: Callable[[T], str]) -> tuple[S
         wanted = [item for item in items if name(item).startswith(prefix)]
     start, size = call.number("tabular-next-key", 0), call.number("tabular-max-keys", _PAGE)
     if start < 0 or size < 1:
-        raise refusal(400, "InvalidArgument", "tabular-next-key or tabular-max-keys is out of range")
+        raise refusal(400, "InvalidArgument", message="tabular-next-key or tabular-max-keys is out of range")
     found = [] if call.flag("tabular-list-count-only") else wanted[start : start + size]
     headers = {
         "tabular-next-key": str(start + len(found)),

@@ -8,7 +8,7 @@ from vast_emulator.engine.errors import EngineError
 STATUSES = frozenset({200, 400, 403, 404, 405, 408, 409, 500, 501, 503, 507})
 
 
-def refusal(status: int, code: str, message: str) -> EngineError:
+def refusal(status: int, code: str, *, message: str) -> EngineError:
     """The error to raise for a request that the face itself cannot accept."""
     return EngineError(status, code, message=message)
 

@@ -47,5 +47,5 @@ def route(call: Call) -> Handler:
     if handler is None:
         # What names no command is S3 itself; clients of that try a 501 again, a 405 not.
         status, code = (501, "NotImplemented") if call.command else (405, "MethodNotAllowed")
-        raise refusal(status, code, f"{call.kind} is not emulated")
+        raise refusal(status, code, message=f"{call.kind} is not emulated")
     return handler

@@ -82,7 +82,7 @@ class Emulator:
             await asyncio.to_thread(self._threads.shutdown)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        call = Call.parse(request.method, request.raw_path, request.headers)
+        call = Call.parse(request.method, request.raw_path, headers=request.headers)
         if self._settings.control and call.path[:1] == (PREFIX,):
             call = replace(call, body=await request.content.read())
             return await self._send(request, await self._in_thread(call, controlled=True), fault=None)
@@ -147,7 +147,7 @@ def _guarded(work: Callable[[Call], Answer], call: Call) -> Answer:
         return _error(error, call)
     except Exception as error:  # noqa: BLE001 -- the protocol has a status for it, and the log has the trace
         _log.exception("request failed", method=call.method, target=call.target)
-        return _error(refusal(500, "InternalError", f"We encountered an internal error: {error!r}"), call)
+        return _error(refusal(500, "InternalError", message=f"We encountered an internal error: {error!r}"), call)
 
 
 def _error(error: EngineError, call: Call) -> Answer:
@@ -156,18 +156,18 @@ def _error(error: EngineError, call: Call) -> Answer:
 
 
 def _too_large(call: Call) -> Answer:
-    return _error(refusal(400, "EntityTooLarge", f"a request holds at most {REQUEST_BYTES} bytes"), call)
+    return _error(refusal(400, "EntityTooLarge", message=f"a request holds at most {REQUEST_BYTES} bytes"), call)
 
 
 def _refused(fault: Fault | None, call: Call) -> Answer | None:
     """The answer of a fault that comes instead of any work."""
     match fault.kind if fault else None:
         case Kind.SLOW_DOWN:
-            return _error(refusal(503, "SlowDown", "please reduce your request rate"), call)
+            return _error(refusal(503, "SlowDown", message="please reduce your request rate"), call)
         case Kind.UNAVAILABLE:
-            return _error(refusal(503, "ServiceUnavailable", "the service is unavailable"), call)
+            return _error(refusal(503, "ServiceUnavailable", message="the service is unavailable"), call)
         case Kind.CONFLICT:
-            return _error(refusal(409, "TabularConflict", "another transaction was first"), call)
+            return _error(refusal(409, "TabularConflict", message="another transaction was first"), call)
         case _:
             return None
 

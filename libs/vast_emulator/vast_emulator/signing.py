@@ -40,7 +40,7 @@ class Authorization:
         credential = fields.get("Credential", "").split("/")
         signed = tuple(name for name in fields.get("SignedHeaders", "").split(";") if name)
         if algorithm != ALGORITHM or len(credential) != 5 or "host" not in signed or "x-amz-date" not in signed:
-            raise refusal(403, "AccessDenied", "the request is not signed with AWS Signature Version 4")
+            raise refusal(403, "AccessDenied", message="the request is not signed with AWS Signature Version 4")
         access_key, date, region, service, _ = credential
         return Authorization(access_key, date, region, service, signed, fields.get("Signature", ""))
 
@@ -50,9 +50,9 @@ def verify(call: Call, keys: Mapping[str, str]) -> str:
     found = Authorization.parse(call.headers.get("authorization", ""))
     secret = keys.get(found.access_key)
     if secret is None:
-        raise refusal(403, "InvalidAccessKeyId", "the access key is unknown")
+        raise refusal(403, "InvalidAccessKeyId", message="the access key is unknown")
     if not hmac.compare_digest(_signature(call, found, secret=secret), found.signature):
-        raise refusal(403, "SignatureDoesNotMatch", "the signature does not fit the request and the secret key")
+        raise refusal(403, "SignatureDoesNotMatch", message="the signature does not fit the request and the secret key")
     return found.access_key
 
 

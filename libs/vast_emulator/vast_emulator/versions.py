@@ -28,5 +28,5 @@ def version(name: str) -> Version:
     """Raises a refusal for a version that is not emulated."""
     found = VERSIONS.get(name)
     if found is None:
-        raise refusal(501, "NotImplemented", f"no such version: {name}; there are {', '.join(VERSIONS)}")
+        raise refusal(501, "NotImplemented", message=f"no such version: {name}; there are {', '.join(VERSIONS)}")
     return found

@@ -16,7 +16,7 @@ _PARTITION_KEY = b"VAST:table:partition-key-"
 def refuse_imports(call: Call) -> None:
     """The table of imported objects is not emulated; the code is what VAST says where it cannot keep one."""
     if "sub-table" in call.parameters:
-        raise refusal(500, "InternalError", "We encountered an internal error: imports tables are not emulated")
+        raise refusal(500, "InternalError", message="We encountered an internal error: imports tables are not emulated")
 
 
 def list_tables(face: Face, call: Call) -> Answer:
@@ -33,9 +33,9 @@ def create(face: Face, call: Call) -> Answer:
     refuse_imports(call)
     schema = batches.read_schema(call.body)
     if any(name.startswith(_PARTITION_KEY) for name in schema.metadata or ()):
-        raise refusal(501, "NotImplemented", "partitioned tables are not emulated")
+        raise refusal(501, "NotImplemented", message="partitioned tables are not emulated")
     if "tabular-vector-index-column" in call.headers:
-        raise refusal(501, "NotImplemented", "vector indexes are not emulated")
+        raise refusal(501, "NotImplemented", message="vector indexes are not emulated")
     with face.engine.using(call.txid) as statements:
         statements.create_table(call.table, schema.remove_metadata(), sort_key=_sort_key(call))
     return OK

@@ -38,10 +38,10 @@ def _compare(comparison: Comparison, nodes: Sequence[Node]) -> Condition:
         return IsNull(ref, negate=function == "is_valid")
     if function == "match_substring":
         if not isinstance(value, bytes) or not (pa.types.is_string(kind) or pa.types.is_binary(kind)):
-            raise refusal(400, "InvalidArgument", f"{ref.column} has no substrings")
+            raise refusal(400, "InvalidArgument", message=f"{ref.column} has no substrings")
         return Contains(ref, value)
     if function not in _OPERATORS:
-        raise refusal(501, "NotImplemented", f"no such comparison: {function}")
+        raise refusal(501, "NotImplemented", message=f"no such comparison: {function}")
     return Compare(ref, cast("Operator", function), _typed([value], kind)[0])
 
 
@@ -59,7 +59,9 @@ def _is_in(parts: Sequence[Expression], nodes: Sequence[Node]) -> IsIn | None:
 def _resolve(position: int, nodes: Sequence[Node]) -> tuple[Ref, pa.DataType]:
     """The column at a position and its type; a vector is compared as a whole, although the wire names its items."""
     if not 0 <= position < len(nodes):
-        raise refusal(400, "InvalidArgument", f"the filter names column {position}, which the query does not have")
+        raise refusal(
+            400, "InvalidArgument", message=f"the filter names column {position}, which the query does not have"
+        )
     node = nodes[position]
     if node.column == ROW_ID:
         return Ref(ROW_ID), pa.uint64()
@@ -68,7 +70,7 @@ def _resolve(position: int, nodes: Sequence[Node]) -> tuple[Ref, pa.DataType]:
         if pa.types.is_fixed_size_list(kind):
             break
         if not pa.types.is_struct(kind):
-            raise refusal(501, "NotImplemented", f"no filter inside of {kind}")
+            raise refusal(501, "NotImplemented", message=f"no filter inside of {kind}")
         path.append(step)
         kind = kind.field(step).type
     return Ref(node.column, tuple(path)), kind
@@ -89,7 +91,7 @@ def _typed(values: Sequence[Value], kind: pa.DataType) -> pa.Array:
             return pa.array([_typed(cast("tuple[Value, ...]", value), kind.value_type) for value in values], kind)
         return pa.array(values, pa.binary() if pa.types.is_string(kind) else kind)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise refusal(400, "InvalidArgument", f"a literal does not fit its column: {error}") from error
+        raise refusal(400, "InvalidArgument", message=f"a literal does not fit its column: {error}") from error
 
 
 def _decimal(unscaled: Value, scale: int) -> Decimal:

@@ -37,7 +37,9 @@ class Plan:
         """Raises a refusal: 404 for a column that the table does not have, 400 and 501 as the filter does."""
         known = nodes([_field(name, table) for name in asked.columns])
         if any(not 0 <= position < len(known) or not known[position].leaf for position in asked.projection):
-            raise refusal(400, "InvalidArgument", "the projection names a position that is no leaf of the query")
+            raise refusal(
+                400, "InvalidArgument", message="the projection names a position that is no leaf of the query"
+            )
         leaves = tuple(known[position] for position in asked.projection)
         selection = Selection(
             columns=tuple(dict.fromkeys(leaf.column for leaf in leaves)),
@@ -72,5 +74,5 @@ def _field(name: str, table: Table) -> pa.Field:
         return pa.field(ROW_ID, table.row_id_type)
     number = table.schema.get_field_index(name)
     if number < 0:
-        raise refusal(404, "NoSuchColumn", f"no column {name}")
+        raise refusal(404, "NoSuchColumn", message=f"no column {name}")
     return table.schema.field(number)

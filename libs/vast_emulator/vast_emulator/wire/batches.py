@@ -10,9 +10,9 @@ def read(body: bytes) -> pa.RecordBatch:
     try:
         batches = list(pa.ipc.open_stream(pa.py_buffer(body)))
     except (pa.ArrowException, OSError) as error:
-        raise refusal(400, "InvalidArgument", f"the rows cannot be read: {error}") from error
+        raise refusal(400, "InvalidArgument", message=f"the rows cannot be read: {error}") from error
     if len(batches) != 1:
-        raise refusal(400, "InvalidArgument", f"the body holds {len(batches)} batches, not one")
+        raise refusal(400, "InvalidArgument", message=f"the body holds {len(batches)} batches, not one")
     return batches[0]
 
 
@@ -21,7 +21,7 @@ def read_schema(body: bytes) -> pa.Schema:
     try:
         return pa.ipc.read_schema(pa.py_buffer(body))
     except (pa.ArrowException, OSError) as error:
-        raise refusal(400, "InvalidArgument", f"the columns cannot be read: {error}") from error
+        raise refusal(400, "InvalidArgument", message=f"the columns cannot be read: {error}") from error
 
 
 def write(batch: pa.RecordBatch) -> bytes:

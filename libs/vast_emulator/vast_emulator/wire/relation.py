@@ -88,7 +88,7 @@ def decode(body: bytes) -> Asked:
         found = source.Filter()
         return Asked(columns, projection, None if found is None else _expression(found))
     except (AttributeError, IndexError, TypeError, ValueError) as error:
-        raise refusal(400, "InvalidArgument", f"the query cannot be decoded: {error}") from error
+        raise refusal(400, "InvalidArgument", message=f"the query cannot be decoded: {error}") from error
 
 
 def _at(cls: type, table: Table) -> Table:
@@ -115,7 +115,7 @@ def _expression(found: Table) -> Expression | None:
     if function in COMPARISONS and len(arguments) == 2:
         literal = _at(Literal.Literal, arguments[1].Impl())
         return Comparison(function, _position(arguments[0]), _value(literal))
-    raise refusal(501, "NotImplemented", f"no such function in a filter: {function} of {len(arguments)}")
+    raise refusal(501, "NotImplemented", message=f"no such function in a filter: {function} of {len(arguments)}")
 
 
 def _position(expression: Table) -> int:
@@ -163,7 +163,7 @@ def _scalar(literal: Literal.Literal) -> Scalar:
         return int.from_bytes(_octets(_at(DecimalLiteral.DecimalLiteral, table)), "little", signed=True)
     if kind == LiteralImpl.BinaryLiteral:
         return _octets(_at(BinaryLiteral.BinaryLiteral, table))
-    raise refusal(501, "NotImplemented", f"no such literal in a filter: {kind}")
+    raise refusal(501, "NotImplemented", message=f"no such literal in a filter: {kind}")
 
 
 def _octets(vector: Table) -> bytes:
