@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt fuzz bench lock clean
+.PHONY: help setup run demo test check fmt fuzz bench vast-sdk-suite lock clean
 
 # More arguments for the program behind a target: make test ARGS="tests/common -x"
 ARGS ?=
@@ -46,11 +46,14 @@ fuzz: setup ## Run the property tests with many more examples
 bench: setup ## Measure the running store and print ratios
 	@$(BIN)/python -m tams_bench $(ARGS)
 
+vast-sdk-suite: setup ## Run the VAST SDK's own test suite against the emulator
+	@sh tools/vast_sdk_suite.sh $(ARGS)
+
 ##@ Upkeep
 
 lock: setup ## Recompile the locks in requirements/ (ARGS=--upgrade)
 	@sh tools/lock.sh $(ARGS)
 
 clean: ## Remove the environment and every cache; data in .tams/ stays
-	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-vast .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name .git -prune -o -name .tams -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
