@@ -7,13 +7,16 @@ import msgspec
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One line of the table. `ratio` holds one value per round; `wanted` is the bound, `at_least` its direction."""
+    """One line of the table. `ratio` holds one value per round; `wanted` is the bound, `at_least` its direction.
+
+    Without a bound it is shown for information.
+    """
 
     name: str
     ours: list[float]
     reference: list[float]
     unit: str
-    wanted: float
+    wanted: float | None
     at_least: bool = True
     against: str = ""
 
@@ -29,7 +32,9 @@ class Figure(msgspec.Struct, frozen=True):
 
     @property
     def holds(self) -> bool:
-        """Whether the median meets the bound."""
+        """Whether the median meets the bound, if there is one."""
+        if self.wanted is None:
+            return True
         return self.ratio >= self.wanted if self.at_least else self.ratio <= self.wanted
 
 
@@ -43,30 +48,30 @@ class Pair(msgspec.Struct, frozen=True):
     ours: Measure
     reference: Measure
     unit: str
-    wanted: float
+    wanted: float | None
     at_least: bool = True
     against: str = ""
 
 
 async def interleave(pairs: Sequence[Pair], rounds: int, *, progress: Callable[[str], None]) -> list[Figure]:
     """Measures every pair once per round, the order within a pair alternating."""
-    ours: dict[str, list[float]] = {pair.name: [] for pair in pairs}
-    reference: dict[str, list[float]] = {pair.name: [] for pair in pairs}
+    ours: list[list[float]] = [[] for _ in pairs]
+    reference: list[list[float]] = [[] for _ in pairs]
     for number in range(rounds):
-        for pair in pairs:
+        for place, pair in enumerate(pairs):
             progress(f"round {number + 1}/{rounds}: {pair.name}")
             steps = [(ours, pair.ours), (reference, pair.reference)]
             for results, measure in steps if number % 2 == 0 else reversed(steps):
-                results[pair.name].append(await measure())
+                results[place].append(await measure())
     return [
         Figure(
             name=pair.name,
-            ours=ours[pair.name],
-            reference=reference[pair.name],
+            ours=ours[place],
+            reference=reference[place],
             unit=pair.unit,
             wanted=pair.wanted,
             at_least=pair.at_least,
             against=pair.against,
         )
-        for pair in pairs
+        for place, pair in enumerate(pairs)
     ]

@@ -57,7 +57,7 @@ def _port_of(child: "subprocess.Popen[str]") -> int:
         found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
         if found:
             return int(found[1])
-    raise RuntimeError("tams dev ended before it served; see its log")
+    raise RuntimeError("the process ended before it served; see its log")
 
 
 def _wait_ready(port: int) -> None:
@@ -67,6 +67,19 @@ def _wait_ready(port: int) -> None:
                 return
         except URLError:
             time.sleep(0.01)
+
+
+@contextmanager
+def emulator() -> Iterator[str]:
+    """`tams vast-emulator`, its tables in memory; yields its address as `host:port`."""
+    script = Path(sys.executable).with_name("tams")
+    command = [str(script), "vast-emulator", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield f"127.0.0.1:{_port_of(child)}"
+        finally:
+            child.terminate()
+            child.wait()
 
 
 @contextmanager

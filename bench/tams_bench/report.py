@@ -8,24 +8,31 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from tams_bench.measure import Figure
 
-METHOD = """\
-A real `tams dev` (gateway, authentication, access log, event path) on a fresh directory is loaded from a second process
-over keep-alive connections. Each figure is the median of the ratios of {rounds} rounds in which ours and the reference
-are measured next to each other; the smallest and largest ratio stand beside it. Reads are held against a bare aiohttp
-handler on uvloop that returns the same bytes; writes against raw `sqlite3` that commits the same rows into the same
-tables with `synchronous=FULL`, which is what "durable" means for ours, too. Allocation of media objects is not part of
-the write figures, their registration is.
-"""
+
+class Report(msgspec.Struct, frozen=True):
+    """What one run found: `figures` as ratios, `plain` as name, value, bound and verdict."""
+
+    title: str
+    method: str
+    libraries: tuple[str, ...]
+    figures: list[Figure]
+    plain: Sequence[tuple[str, str, str, bool]] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether every bound is met."""
+        return all(figure.holds for figure in self.figures) and all(line[3] for line in self.plain)
 
 
-def machine() -> str:
+def machine(names: Sequence[str]) -> str:
     """What ran it: cores, Python, SQLite and the libraries that count."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "uvloop", "msgspec"))
+    libraries = ", ".join(f"{name} {version(name)}" for name in names)
     return (
         f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}, "
         f"SQLite {sqlite3.sqlite_version}, {libraries}"
@@ -39,12 +46,21 @@ def rows(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
             figure.name,
             _amount(statistics.median(figure.ours), figure.unit),
             f"{_amount(statistics.median(figure.reference), figure.unit)} ({figure.against})",
-            f"{figure.ratio:.2f} ({min(figure.ratios):.2f} to {max(figure.ratios):.2f})",
-            f"{'≥' if figure.at_least else '≤'} {figure.wanted:g}",
-            "yes" if figure.holds else "MISSED",
+            f"{_ratio(figure.ratio)} ({_ratio(min(figure.ratios))} to {_ratio(max(figure.ratios))})",
+            *_verdict(figure),
         )
         for figure in figures
     ]
+
+
+def _verdict(figure: Figure) -> tuple[str, str]:
+    if figure.wanted is None:
+        return "–", "–"
+    return f"{'≥' if figure.at_least else '≤'} {figure.wanted:g}", "yes" if figure.holds else "MISSED"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def _amount(value: float, unit: str) -> str:
@@ -54,24 +70,25 @@ def _amount(value: float, unit: str) -> str:
 HEADINGS = ("what", "ours", "reference", "ratio (spread)", "wanted", "holds")
 
 
-def show(figures: Sequence[Figure], plain: Sequence[tuple[str, str, str, bool]]) -> None:
+def show(report: Report) -> None:
     """Prints the tables on the terminal."""
     console = Console()
-    table = Table(*HEADINGS, title="TAMS bench", caption=machine())
-    for row in rows(figures):
+    table = Table(*HEADINGS, title=report.title, caption=machine(report.libraries))
+    for row in rows(report.figures):
         table.add_row(*row)
     console.print(table)
-    for name, value, wanted, holds in plain:
+    console.print(report.method)
+    for name, value, wanted, holds in report.plain:
         console.print(f"{name}: {value} (wanted {wanted}){'' if holds else '  MISSED'}")
 
 
-def write(path: Path, figures: Sequence[Figure], *, plain: Sequence[tuple[str, str, str, bool]]) -> None:
+def write(path: Path, report: Report) -> None:
     """Writes the tables as Markdown."""
-    rounds = len(figures[0].ours) if figures else 0
-    lines = ["# Benchmarks", "", METHOD.format(rounds=rounds), f"Machine: {machine()}.", ""]
-    lines += [_line(HEADINGS), _line(("---",) * len(HEADINGS)), *map(_line, rows(figures)), ""]
-    lines += [_line(("what", "measured", "wanted", "holds")), _line(("---",) * 4)]
-    lines += [_line((name, value, wanted, "yes" if holds else "MISSED")) for name, value, wanted, holds in plain]
+    lines = [f"# {report.title}", "", report.method, f"Machine: {machine(report.libraries)}.", ""]
+    lines += [_line(HEADINGS), _line(("---",) * len(HEADINGS)), *map(_line, rows(report.figures))]
+    if report.plain:
+        lines += ["", _line(("what", "measured", "wanted", "holds")), _line(("---",) * 4)]
+    lines += [_line((name, value, wanted, "yes" if holds else "MISSED")) for name, value, wanted, holds in report.plain]
     path.write_text("\n".join(lines) + "\n")
 
 
