@@ -11,13 +11,14 @@ import pytest
 from tests.system import processes, words
 from tests.system.api import Api
 from tests.system.processes import TOKEN
+from tests.system.tables import SCRIPT, on_sqlite_files
 
 HEAVY = ("pyarrow", "aiokafka", "aioboto3", "vastdb")
 
 
 async def python(code: str) -> str:
     """Runs `code` in a fresh interpreter; its output."""
-    interpreter = str(Path(processes.SCRIPT).with_name("python"))
+    interpreter = str(Path(SCRIPT).with_name("python"))
     child = await asyncio.create_subprocess_exec(interpreter, "-c", code, stdout=asyncio.subprocess.PIPE)
     output, _ = await child.communicate()
     assert child.returncode == 0
@@ -79,6 +80,7 @@ async def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
         assert "Traceback" not in output
 
 
+@on_sqlite_files
 async def test_data_of_a_newer_version_are_refused(tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with processes.dev(data):

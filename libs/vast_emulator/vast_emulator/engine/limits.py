@@ -11,10 +11,14 @@ from vast_emulator.engine.port import MAX_CELL_BYTES, MAX_ROWS_PER_CALL, ROW_ID
 from vast_emulator.engine.table import TableVersion
 
 
-def check_rows(rows: pa.RecordBatch) -> None:
-    """400 if a call carries too many rows or a cell of more than 128 KiB."""
+def check_count(rows: pa.RecordBatch) -> None:
+    """400 if a call that changes rows carries too many; an insert is bounded by its bytes alone."""
     if rows.num_rows > MAX_ROWS_PER_CALL:
         raise invalid(f"{rows.num_rows} rows in one call, at most {MAX_ROWS_PER_CALL}")
+
+
+def check_cells(rows: pa.RecordBatch) -> None:
+    """400 if a cell has more than 128 KiB."""
     for name, array in zip(rows.schema.names, rows.columns, strict=True):
         if _largest_cell(array) > MAX_CELL_BYTES:
             raise invalid(f"a cell of column {name} has more than {MAX_CELL_BYTES} bytes")

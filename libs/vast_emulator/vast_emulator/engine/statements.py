@@ -10,7 +10,7 @@ from vast_emulator.engine.chunk import RowIds
 from vast_emulator.engine.definitions import Definitions
 from vast_emulator.engine.errors import conflict, invalid
 from vast_emulator.engine.filtering import child_type, flat, refs
-from vast_emulator.engine.limits import check_rows, fitting, row_ids_of, to_row_ids
+from vast_emulator.engine.limits import check_cells, check_count, fitting, row_ids_of, to_row_ids
 from vast_emulator.engine.operations import Delete, Insert, Update
 from vast_emulator.engine.port import EXTERNAL_ROW_ID, ROW_ID, SORTED_ROW_ID, Page, Selection, TableName
 from vast_emulator.engine.predicate import AllOf, AnyOf, Compare, Condition, IsIn, Ref
@@ -25,7 +25,7 @@ class TransactionStatements(Definitions):
     def insert(self, name: TableName, rows: pa.RecordBatch) -> pa.Array:
         """See `port.Statements`."""
         table = self._session.view.table(name)
-        check_rows(rows)
+        check_cells(rows)
         columns = fitting(table, list(rows.schema))
         self._session.share(content_lock(table.id))
         external = EXTERNAL_ROW_ID in rows.schema.names
@@ -47,7 +47,8 @@ class TransactionStatements(Definitions):
     def update(self, name: TableName, rows: pa.RecordBatch) -> None:
         """See `port.Statements`."""
         table = self._session.view.table(name)
-        check_rows(rows)
+        check_count(rows)
+        check_cells(rows)
         row_ids = row_ids_of(rows)
         given = [place for place, field in enumerate(rows.schema) if field.name != ROW_ID]
         columns = fitting(table, [rows.schema.field(place) for place in given])
@@ -65,7 +66,7 @@ class TransactionStatements(Definitions):
     def delete(self, name: TableName, rows: pa.RecordBatch) -> None:
         """See `port.Statements`."""
         table = self._session.view.table(name)
-        check_rows(rows)
+        check_count(rows)
         row_ids = row_ids_of(rows)
         self._take_rows(table, row_ids)
         if len(row_ids):
