@@ -131,9 +131,8 @@ class Host:
         store = await self._opened(wiring.make_store(self.common, service.name, tables=service.tables))
         if self._migrate:
             await store.migrate()
-        for table in await store.status():
-            if table.stored_version != table.declared_version:
-                raise StartRefused(f"table {table.name} of {service.name} is not migrated: run `tams tables migrate`")
+        for name in await store.unmigrated():
+            raise StartRefused(f"table {name} of {service.name} is not migrated: run `tams tables migrate`")
         self._stores[service.name] = store
         return store
 

@@ -134,6 +134,10 @@ class Store(Protocol):
         """
         ...
 
+    async def unmigrated(self) -> list[str]:
+        """The tables that are not stored as they are declared, and need `migrate`; looks at no row."""
+        ...
+
     async def status(self) -> list[TableStatus]:
         """Every declared table, as it is stored."""
         ...

@@ -19,6 +19,7 @@ CALLS: list[Callable[[Store], Awaitable[object]]] = [
     lambda store: store.read(lambda r: r.scan(ITEMS, Query()), bounded=True),
     lambda store: store.migrate(),
     lambda store: store.status(),
+    lambda store: store.unmigrated(),
     lambda store: store.projections(),
     lambda store: store.set_projection("items", "colours", enabled=False),
 ]
@@ -61,6 +62,7 @@ class FailureContract(Contract):
     async def test_migrating_again_changes_nothing(self, store: Store) -> None:
         await store.run(insert_items("a"))
         await store.migrate()
+        assert await store.unmigrated() == []
         assert await store.read(all_ids) == ["a"]
 
     async def test_the_status_shows_every_table(self, store: Store) -> None:

@@ -161,9 +161,10 @@ def test_a_declared_row_id_column_shows_the_ids_that_the_engine_gives(engine: En
 def test_rows_that_do_not_fit_are_refused_and_leave_nothing(engine: Engine) -> None:
     with refused(400):
         insert(engine, {"s": ["x" * (MAX_CELL_BYTES + 1)]})
-    with refused(400):
-        insert(engine, {"n": [0] * (MAX_ROWS_PER_CALL + 1)})
     with engine.using(0) as tx:
+        too_many = pa.array(range(MAX_ROWS_PER_CALL + 1), pa.uint64())
+        with refused(400):
+            tx.delete(TABLE, pa.record_batch([too_many], names=[ROW_ID]))
         with refused(400):
             tx.insert(TABLE, pa.record_batch([["text"]], names=["k"]))
         with refused(404):

@@ -44,6 +44,16 @@ def check(database: Database, session: Session) -> None:
             _refuse_newer(layout, stored[name])
 
 
+def unmigrated(database: Database, session: Session) -> list[str]:
+    """The tables that are absent or of an older version."""
+    stored = stored_tables(session)
+    return [
+        name
+        for name, layout in database.layouts.named().items()
+        if name not in stored or stored[name].version != layout.table.version
+    ]
+
+
 def migrate(database: Database, session: Session) -> None:
     """Brings every table to its declaration, all of them or none; raises StartRefused for what it cannot do."""
     session.execute("BEGIN IMMEDIATE")

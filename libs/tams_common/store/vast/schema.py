@@ -38,6 +38,20 @@ def check(database: Database, session: Session) -> None:
     transact(database, session, work=work)
 
 
+def unmigrated(database: Database, session: Session) -> list[str]:
+    """The tables that are absent or of an older version."""
+
+    def work(catalog: Catalog) -> list[str]:
+        stored = _registry_if_any(database, session)
+        return [
+            name
+            for name, layout in database.layouts.named().items()
+            if name not in stored or stored[name].version != layout.table.version
+        ]
+
+    return transact(database, session, work=work)
+
+
 def migrate(database: Database, session: Session) -> None:
     """Brings every table to its declaration, all of them or none; raises StartRefused for what it cannot do."""
 

@@ -66,6 +66,11 @@ class VastStore:
         opened = self._connected()
         await opened.writer.submit_alone(partial(schema.migrate, opened.database))
 
+    async def unmigrated(self) -> list[str]:
+        """The tables that need `migrate`."""
+        opened = self._connected()
+        return await opened.writer.submit_alone(partial(schema.unmigrated, opened.database))
+
     async def status(self) -> list[TableStatus]:
         """Every declared table, as it is stored."""
         opened = self._connected()
