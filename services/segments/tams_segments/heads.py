@@ -4,6 +4,7 @@ import msgspec
 
 from tams_common.errors import NotFound
 from tams_common.ids import FlowId, Incarnation
+from tams_common.store import window_width
 from tams_segments.tables import Head
 from tams_segments.timeline import Span
 
@@ -27,6 +28,13 @@ def extent(head: Head | None) -> Span | None:
     if head is None or head.first_start is None or head.last_end is None:
         return None
     return Span(head.first_start, head.last_end, head.last_inclusive)
+
+
+def density(head: Head, limit: int) -> int:
+    """The hint (`Query.width`, ns) for a look at `limit` segments of the flow, as if they lay evenly; 0 for none."""
+    if head.first_start is None or head.last_end is None:
+        return 0
+    return window_width(limit, count=head.count, first=head.first_start, last=head.last_end)
 
 
 def advanced(head: Head, *, count: int, covers: Span | None, event_at: int) -> Head:

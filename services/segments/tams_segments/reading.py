@@ -9,10 +9,9 @@ from tams_common.ids import FlowId
 from tams_common.store import IsIn, Query, Reader, eq, ge, gt, le, lt
 from tams_common.store.where import Condition
 from tams_common.timerange import EMPTY, ETERNITY, TimeRange
-from tams_segments.heads import extent
+from tams_segments.heads import density, extent
 from tams_segments.repository import floor
-from tams_segments.tables import HEADS, OBJECTS, SEGMENTS, MediaObject
-from tams_segments.timeline import Span
+from tams_segments.tables import HEADS, OBJECTS, SEGMENTS, Head, MediaObject
 
 
 class Position(NamedTuple):
@@ -73,11 +72,11 @@ def read_page(tx: Reader, query: SegmentQuery) -> SegmentPage:
         return NOTHING
     after = None if query.after is None else (query.flow_id, query.after.start)
     asked = Query(
-        where=(*_conditions(tx, query, whole=extent(head)), eq("flow_id", query.flow_id)),
+        where=(*_conditions(tx, query, head=head), eq("flow_id", query.flow_id)),
         after=after,
         limit=query.limit,
         reverse=query.reverse,
-        width=query.after.width if query.after else 0,
+        width=query.after.width if query.after else density(head, query.limit),
     )
     page = tx.select(SEGMENTS, _COLUMNS, query=asked)
     rows: list[Any] = page.rows
@@ -134,9 +133,9 @@ def _described(tx: Reader, object_ids: Iterable[str]) -> dict[str, Described]:
     return {row[0]: Described(*row) for row in rows}
 
 
-def _conditions(tx: Reader, query: SegmentQuery, *, whole: Span | None) -> list[Condition]:
+def _conditions(tx: Reader, query: SegmentQuery, *, head: Head) -> list[Condition]:
     """Exactly the segments that overlap the timerange: all start within it, but for one that may reach into it."""
-    wanted, where = query.timerange, list[Condition]()
+    wanted, where, whole = query.timerange, list[Condition](), extent(head)
     if query.object_id is not None:
         where.append(eq("object_id", query.object_id))
     if wanted.end is not None:
@@ -144,7 +143,7 @@ def _conditions(tx: Reader, query: SegmentQuery, *, whole: Span | None) -> list[
     start = wanted.start
     if start is None or whole is None or start < whole.start or (query.after is not None and not query.reverse):
         return where
-    reaching = floor(tx, query.flow_id, at=start, object_id=query.object_id)
+    reaching = floor(tx, head, at=start, object_id=query.object_id)
     if reaching is not None and reaching.timerange().overlaps(wanted):
         where.append(ge("start_ns", reaching.start))
     else:

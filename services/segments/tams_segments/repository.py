@@ -6,7 +6,7 @@ from typing import Final
 from tams_common.ids import FlowId
 from tams_common.store import Query, Reader, eq, gt, le
 from tams_common.store.where import Condition
-from tams_segments.heads import extent
+from tams_segments.heads import density, extent
 from tams_segments.tables import SEGMENTS, Head
 from tams_segments.timeline import Span, is_outside
 
@@ -26,7 +26,7 @@ def neighbours(tx: Reader, head: Head, *, spans: Sequence[Span]) -> list[Span]:
     limit = 2 * len(inside) + 16
     at = 0
     while at < len(inside):
-        before = floor(tx, head.flow_id, at=inside[at].start)
+        before = floor(tx, head, at=inside[at].start)
         if before is not None:
             found[before.start] = before
         after = _between(
@@ -40,12 +40,12 @@ def neighbours(tx: Reader, head: Head, *, spans: Sequence[Span]) -> list[Span]:
     return list(found.values())
 
 
-def floor(tx: Reader, flow_id: str, *, at: int, object_id: str | None = None) -> Span | None:
+def floor(tx: Reader, head: Head, *, at: int, object_id: str | None = None) -> Span | None:
     """The last stored span that starts at `at` (ns) or before: the only one that can reach over that moment."""
-    where: tuple[Condition, ...] = (eq("flow_id", flow_id), le("start_ns", at))
+    where: tuple[Condition, ...] = (eq("flow_id", head.flow_id), le("start_ns", at))
     if object_id is not None:
         where = (*where, eq("object_id", object_id))
-    rows = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, reverse=True)).rows
+    rows = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, reverse=True, width=density(head, 1))).rows
     return _span(rows[0]) if rows else None
 
 

@@ -98,9 +98,7 @@ async def test_new_columns_and_tables_come_beside_what_is_stored(directory: Path
     things = Table("things", GrownThing, key=("id",), projections=(BY_SIZE,), version=2)
     more = Table("more", Thing, key=("id",))
     async with opened(directory, [things, more]) as store:
-        assert await store.unmigrated() == [
-            table.name for table in await store.status() if table.stored_version != table.declared_version
-        ]
+        assert await store.unmigrated() == ["things", "more"]
         before, absent = await store.status()
         assert (before.stored_version, absent.stored_version) == (1, None)
         assert before.drift[0] == "column order missing"
