@@ -7,6 +7,9 @@ SHELL := /bin/sh
 # More arguments for the program behind a target: make test ARGS="tests/common -x"
 ARGS ?=
 
+# The tables under the system tests: sqlite, or vast (the emulator, or the cluster that TAMS_TEST_VAST names)
+STORE ?= sqlite
+
 BIN := .venv/bin
 CODE := libs services demo bench tests tools
 
@@ -21,8 +24,8 @@ setup: ## Make .venv from the locks (every target below does it when needed)
 run: setup ## Start the whole store on http://127.0.0.1:4010, data in .tams/ (ARGS=--help)
 	@exec $(BIN)/tams dev $(ARGS)
 
-test: setup ## Run every test (ARGS="tests/common -x")
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## Run every test (ARGS="tests/common -x"; STORE=vast for the system tests on VAST DB)
+	@TAMS_TEST_STORE=$(STORE) $(BIN)/python -m pytest $(ARGS)
 
 demo: setup ## Real media in and out (URL=http://… TOKEN=… FILE=clip.mp4; without URL a store of its own)
 	@TAMS_DEMO_TOKEN="$${TOKEN:-$${TAMS_DEMO_TOKEN:-}}" $(BIN)/python -m tams_demo $(if $(URL),--url "$(URL)") $(if $(FILE),--file "$(FILE)") $(ARGS)
