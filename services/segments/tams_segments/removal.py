@@ -27,7 +27,7 @@ def remove(tx: Tx, head: Head, *, doomed: Sequence[Doomed], now: int, event_at: 
     _release(tx, flow_id, lost=Counter(segment.object_id for segment in doomed), now=now)
     whole = extent(head)
     if whole and any(segment.span.start == whole.start or segment.span.end == whole.end for segment in doomed):
-        whole = edges(tx, flow_id)
+        whole = edges(tx, head)
     changed = advanced(head, count=head.count - len(doomed), covers=whole, event_at=event_at)
     tx.update(HEADS, [changed])
     return changed

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tams_common.ids import FlowId
-from tams_common.store import Query, Reader, eq, gt, le
+from tams_common.store import Query, Reader, eq, ge, gt, le
 from tams_common.store.where import Condition
 from tams_segments.heads import density, extent
 from tams_segments.tables import SEGMENTS, Head
@@ -49,11 +48,17 @@ def floor(tx: Reader, head: Head, *, at: int, object_id: str | None = None) -> S
     return _span(rows[0]) if rows else None
 
 
-def edges(tx: Reader, flow_id: FlowId) -> Span | None:
-    """The extent of a flow as its segments tell it, for when the head's is no longer known."""
-    where = (eq("flow_id", flow_id),)
-    first = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1)).rows
-    last = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, reverse=True)).rows
+def edges(tx: Reader, head: Head) -> Span | None:
+    """The extent of a flow as its segments tell it, for when some of those that made the head's are gone."""
+    whole = extent(head)
+    if whole is None:
+        return None
+    where, width = (
+        (eq("flow_id", head.flow_id), ge("start_ns", whole.start), le("start_ns", whole.end)),
+        density(head, 1),
+    )
+    first = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, width=width)).rows
+    last = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, reverse=True, width=width)).rows
     if not first or not last:
         return None
     end = _span(last[0])
