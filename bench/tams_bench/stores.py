@@ -7,8 +7,8 @@ from concurrent.futures import Executor
 from typing import TypeAlias
 
 from tams_bench.load import LoadError
-from tams_bench.rows import COLUMNS, PAGE, Rows
-from tams_common.store import Query, Reader, Store, Tx, eq, ge
+from tams_bench.rows import COLUMNS, PAGE, STEP, Rows
+from tams_common.store import Query, Reader, Store, Tx, eq, ge, window_width
 from tams_segments.tables import HEADS, OBJECTS, SEGMENTS, MediaObject, Segment
 
 Operation: TypeAlias = Callable[[int], Awaitable[int]]
@@ -21,6 +21,7 @@ class Operations:
     def __init__(self, store: Store, rows: Rows) -> None:
         self._store = store
         self._rows = rows
+        self._width = window_width(PAGE, count=rows.length, first=0, last=rows.length * STEP)
 
     async def fill(self) -> None:
         """Writes the rows that the reads look for."""
@@ -34,9 +35,9 @@ class Operations:
         return int(await self._store.read(lambda reader: reader.get(OBJECTS, key), bounded=True) is not None)
 
     async def page(self, _client: int) -> int:
-        """Reads 30 segments of the long flow."""
+        """Reads 30 segments of the long flow, with the hint that a flow's head gives."""
         where = (eq("flow_id", self._rows.flow), ge("start_ns", self._rows.page_start()))
-        query = Query(where=where, limit=PAGE)
+        query = Query(where=where, limit=PAGE, width=self._width)
 
         def read(reader: Reader) -> int:
             return len(reader.select(SEGMENTS, COLUMNS, query=query).rows)
