@@ -9,19 +9,30 @@ from tams_common.store.layout import Layouts
 from tams_common.store.port import Page, Query, Reader
 from tams_common.store.snapshot import Snapshot
 from tams_common.store.table import AnyTable, Key, R, Table
+from tams_common.store.vast.joining import Range, range_of, together
+from tams_common.store.vast.link import Answer, Ask
+from tams_common.store.vast.paging import Cells, Paging
 from tams_common.store.vast.session import Session
 from tams_common.store.where import Scalar
 
 
 class _Question:
-    """What one reader waits for: rows by key (`keys`) or, without keys, whatever `page` brings."""
+    """What one reader waits for: rows by key (`keys`), a `range_`, or else whatever `alone` brings."""
 
-    __slots__ = ("answer", "answered", "error", "keys", "page", "table")
+    __slots__ = ("alone", "answer", "answered", "error", "keys", "range_", "table")
 
-    def __init__(self, table: AnyTable, keys: Sequence[Key] | None, *, page: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        alone: Callable[[], Any],
+        *,
+        table: AnyTable | None = None,
+        keys: Sequence[Key] = (),
+        range_: Range | None = None,
+    ) -> None:
+        self.alone = alone
         self.table = table
         self.keys = keys
-        self.page = page
+        self.range_ = range_
         self.answer: Any = None
         self.error: Exception | None = None
         self.answered = False
@@ -31,7 +42,8 @@ class Cohort:
     """Reads that arrived before their transaction began; each runs on a thread of its own.
 
     A thread that asks something waits until all others have asked, too, or are done; the last one asks for all: gets
-    of one table become one request. A cohort of one never waits. Nothing of a cohort joins another one's transaction.
+    of one table become one request, as do windows of one flow's pages. A cohort of one never waits. Nothing of a cohort
+    joins another one's transaction.
     """
 
     def __init__(self, session: Session, layouts: Layouts, *, members: int) -> None:
@@ -51,19 +63,24 @@ class Cohort:
 
     def fetch(self, table: Table[R], keys: Sequence[Key]) -> dict[Key, R]:
         """As `Backend.fetch`."""
-        rows: dict[Key, R] = self._ask(_Question(table, keys, page=dict))
+        rows: dict[Key, R] = self._wait(_Question(dict, table=table, keys=keys))
         return {key: rows[key] for key in keys if key in rows}
 
     def fetch_page(self, table: AnyTable, columns: Sequence[str], *, query: Query) -> Page[tuple[Scalar, ...]]:
         """As `Backend.fetch_page`."""
+        return Paging(self, self._session.stored(table), columns=columns, query=query).page()
 
-        def page() -> Page[tuple[Scalar, ...]]:
-            return self._session.fetch_page(table, columns, query=query)
-
-        answer: Page[tuple[Scalar, ...]] = self._ask(_Question(table, None, page=page))
+    def ask(self, ask: Ask) -> Answer:
+        """Queries within the transaction, for a page."""
+        answer: Answer = self._wait(_Question(partial(self._session.ask, ask), range_=range_of(ask)))
         return answer
 
-    def _ask(self, question: _Question) -> Any:  # noqa: ANN401 -- rows or a page
+    def find(self, table: AnyTable, keys: Sequence[Key], *, columns: Sequence[str]) -> dict[Key, Cells]:
+        """`columns` of the rows that exist among `keys`, for a page."""
+        found: dict[Key, Cells] = self._wait(_Question(partial(self._session.find, table, keys, columns=columns)))
+        return found
+
+    def _wait(self, question: _Question) -> Any:  # noqa: ANN401 -- rows or a page
         with self._changed:
             self._waiting.append(question)
             self._rest()
@@ -78,7 +95,7 @@ class Cohort:
         self._busy -= 1
         if self._busy > 0 or not self._waiting:
             return
-        answered = self._gets() if any(question.keys is not None for question in self._waiting) else self._page()
+        answered = self._gets() or self._ranges() or self._first()
         for question in answered:
             question.answered = True
             self._waiting.remove(question)
@@ -87,25 +104,39 @@ class Cohort:
 
     def _gets(self) -> list[_Question]:
         """Answers all gets, those of one table together."""
-        gets = [question for question in self._waiting if question.keys is not None]
-        for name in {question.table.name for question in gets}:
-            same = [question for question in gets if question.table.name == name]
-            keys = list(dict.fromkeys(key for question in same for key in question.keys or ()))
-            self._answer(same, partial(self._session.fetch, same[0].table, keys))
-        return gets
+        gets = [(question, question.table) for question in self._waiting if question.table is not None]
+        for table in {table.name: table for _, table in gets}.values():
+            same = [question for question, asked in gets if asked.name == table.name]
+            keys = list(dict.fromkeys(key for question in same for key in question.keys))
+            _answer(same, partial(_for_all, same, partial(self._session.fetch, table, keys)))
+        return [question for question, _ in gets]
 
-    def _page(self) -> list[_Question]:
-        """Answers one page: those that ask for others need not wait for all of them."""
+    def _ranges(self) -> list[_Question]:
+        """Answers those ranges that can be asked for together with the first: they need not wait for all others."""
+        ranges = [(question, question.range_) for question in self._waiting if question.range_ is not None]
+        same = [(question, range_) for question, range_ in ranges if range_.fits(ranges[0][1])]
+        questions = [question for question, _ in same]
+        if same:
+            _answer(questions, partial(together, [range_ for _, range_ in same], self._session.ask))
+        return questions
+
+    def _first(self) -> list[_Question]:
+        """Answers whatever else was asked first."""
         question = self._waiting[0]
-        self._answer([question], question.page)
+        _answer([question], lambda: [question.alone()])
         return [question]
 
-    def _answer(self, questions: Sequence[_Question], ask: Callable[[], Any]) -> None:
-        try:
-            answer = ask()
-        except Exception as error:  # noqa: BLE001 -- it is raised where the question was asked
-            for question in questions:
-                question.error = error
-        else:
-            for question in questions:
-                question.answer = answer
+
+def _answer(questions: Sequence[_Question], ask: Callable[[], Sequence[Any]]) -> None:
+    try:
+        answers = ask()
+    except Exception as error:  # noqa: BLE001 -- it is raised where the question was asked
+        for question in questions:
+            question.error = error
+    else:
+        for question, answer in zip(questions, answers, strict=True):
+            question.answer = answer
+
+
+def _for_all(questions: Sequence[_Question], ask: Callable[[], Any]) -> list[Any]:
+    return [ask()] * len(questions)
