@@ -4,10 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from tams_common.store.table import Key
-from tams_common.store.where import Condition, IsIn, eq
+from tams_common.store.where import Between, Condition, IsIn, eq
 
 _AT_ONCE: Final = 512
 """Keys in one request: each costs the SDK some 60 µs, a request as much as 60 keys."""
+
+_WORTH_A_TRY: Final = 32
+"""Keys that cost more to list than a request that may have been in vain."""
 
 
 def batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
@@ -23,6 +26,15 @@ def batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
 def conditions(columns: Sequence[str], keys: Sequence[Key]) -> tuple[Condition, ...]:
     """What rows with `keys` meet; with several columns others may, too, since each column is asked by itself."""
     return tuple(_one_of(column, values) for column, values in zip(columns, zip(*keys, strict=True), strict=True))
+
+
+def span(columns: Sequence[str], keys: Sequence[Key]) -> tuple[Condition, ...] | None:
+    """What `keys` and perhaps many others meet, said more cheaply: between two numbers of the last column."""
+    numbers = [key[-1] for key in keys if isinstance(key[-1], int)]
+    if len(columns) == 1 or len(keys) < _WORTH_A_TRY or len(numbers) < len(keys):
+        return None
+    firsts = conditions(columns[:-1], [key[:-1] for key in keys])
+    return (*firsts, Between(columns[-1], min(numbers), max(numbers)))
 
 
 def _one_of(column: str, values: Sequence[Any]) -> Condition:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from vastdb.transaction import Transaction
 
@@ -16,6 +16,9 @@ from tams_common.store.vast.paging import Cells, Paging, picker
 from tams_common.store.vast.predicates import check_integers
 from tams_common.store.vast.stored import ROW_ID, Stored
 from tams_common.store.where import Scalar
+
+_STRANGERS: Final = 2
+"""So many rows for each key may be sent where keys are not listed."""
 
 
 class Session:
@@ -77,7 +80,7 @@ class Session:
         found: dict[Key, Cells] = {}
         for batch in by_key.batches(keys):
             wanted = set(batch)
-            answer = self.ask(Ask(stored, (*asked, ROW_ID), by_key.conditions(table.key, batch)))
+            answer = self._batch(stored, (*asked, ROW_ID), keys=batch)
             for row in answer.rows:
                 key = key_of(row)
                 if key in wanted:
@@ -85,6 +88,16 @@ class Session:
                     known[key] = row[-1]
             known.update((key, None) for key in batch if key not in found)
         return found
+
+    def _batch(self, stored: Stored, columns: tuple[str, ...], *, keys: Sequence[Key]) -> Answer:
+        """The rows of `keys` with some others. Keys that lie close together need not be listed."""
+        names = stored.layout.table.key
+        span = by_key.span(names, keys)
+        if span is not None:
+            answer = self.ask(Ask(stored, columns, span, most=_STRANGERS * len(keys)))
+            if answer.whole:
+                return answer
+        return self.ask(Ask(stored, columns, by_key.conditions(names, keys)))
 
     def row_ids(self, table: AnyTable, keys: Sequence[Key]) -> dict[Key, Any]:
         """The row ids of those of `keys` that exist, asked for where not known yet."""
