@@ -84,6 +84,16 @@ def test_inserts_never_conflict_and_merge(engine: Engine) -> None:
     assert rows(engine, columns=("k",)) == {mine[0]: (1,), other[0]: (1,)}
 
 
+def test_a_statement_about_no_rows_holds_nothing(engine: Engine) -> None:
+    (row,) = insert(engine, {"k": [1], "n": [0]})
+    writer, other = engine.begin(), engine.begin()
+    update(engine, [row], txid=writer, n=[1])
+    delete(engine, [], txid=other)
+    engine.commit(writer)
+    engine.commit(other)
+    assert rows(engine, columns=("n",)) == {row: (1,)}
+
+
 def test_an_update_leaves_the_other_columns_and_unknown_rows_alone(engine: Engine) -> None:
     one, two = insert(engine, {"k": [1, 2], "s": ["a", "b"], "n": [1, 1]})
     update(engine, [two, 4711, one], n=[20, 0, 10])

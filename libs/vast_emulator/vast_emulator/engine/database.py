@@ -194,13 +194,15 @@ class Engine:
             self._end(transaction)
             raise
         with state.lock:
-            state.catalog = self._merged(transaction)
-            state.number += 1
-            state.commits += 1
-            state.transactions.end(transaction)
-            state.locks.committed(transaction.held, state.number, oldest=state.transactions.oldest_start())
-            state.in_flight -= 1
-            state.lock.notify_all()
+            try:
+                state.catalog = self._merged(transaction)
+                state.number += 1
+                state.commits += 1
+                state.transactions.end(transaction)
+                state.locks.committed(transaction.held, state.number, oldest=state.transactions.oldest_start())
+            finally:
+                state.in_flight -= 1
+                state.lock.notify_all()
         self._checkpoint_if_long()
 
     def _make_durable(self, record: bytes) -> None:

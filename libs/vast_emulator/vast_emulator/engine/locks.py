@@ -51,7 +51,7 @@ class Locks:
 
     def take_rows(self, held: Held, table: int, *, row_ids: Iterable[int]) -> None:
         """All of the rows or, with 409, none."""
-        owners, written = self._rows.setdefault(table, {}), self._written_rows.get(table, {})
+        owners, written = self._rows.get(table, {}), self._written_rows.get(table, {})
         mine = held.rows.get(table, set())
         wanted = [row for row in row_ids if row not in mine]
         for row in wanted:
@@ -59,8 +59,9 @@ class Locks:
                 raise conflict(f"row {row} is locked by another transaction")
             if written and written.get(row, 0) > held.start:
                 raise conflict(f"row {row} was changed after this transaction began")
-        owners.update(dict.fromkeys(wanted, held.owner))
-        held.rows.setdefault(table, set()).update(wanted)
+        if wanted:
+            self._rows.setdefault(table, {}).update(dict.fromkeys(wanted, held.owner))
+            held.rows.setdefault(table, set()).update(wanted)
 
     def release(self, held: Held) -> None:
         """Gives everything back: a rollback."""
