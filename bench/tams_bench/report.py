@@ -83,13 +83,14 @@ def show(report: Report) -> None:
 
 
 def write(path: Path, report: Report) -> None:
-    """Writes the tables as Markdown."""
+    """Writes the tables as Markdown; what people wrote below them, from the first `## ` on, stays."""
+    _, heading, notes = path.read_text().partition("\n## ") if path.exists() else ("", "", "")
     lines = [f"# {report.title}", "", report.method, f"Machine: {machine(report.libraries)}.", ""]
     lines += [_line(HEADINGS), _line(("---",) * len(HEADINGS)), *map(_line, rows(report.figures))]
     if report.plain:
         lines += ["", _line(("what", "measured", "wanted", "holds")), _line(("---",) * 4)]
     lines += [_line((name, value, wanted, "yes" if holds else "MISSED")) for name, value, wanted, holds in report.plain]
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n" + heading + notes)
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -4,8 +4,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from tams_common.store.where import Scalar
-
 Row: TypeAlias = msgspec.Struct
 """A row is a frozen Struct whose fields are the columns: int, str, bytes, bool, or one of these with None."""
 
@@ -80,10 +78,6 @@ class Table(msgspec.Struct, Generic[R], frozen=True):
     def key_of(self, row: R) -> Key:
         """The key of `row`."""
         return tuple(getattr(row, column) for column in self.key)
-
-    def values_of(self, row: R) -> tuple[Scalar, ...]:
-        """The values of `row`, in the order of `columns`."""
-        return msgspec.structs.astuple(row)
 
 
 AnyTable: TypeAlias = Table[Any]
