@@ -21,10 +21,10 @@ from tams_common.http.transport import MemoryTransport
 from tams_common.ids import new_id
 from tams_common.outbox import OUTBOX, OutboxRow
 from tams_common.runtime.service import Built, Parts
-from tams_common.store import Query
-from tams_common.store.sqlite import SqliteStore
+from tams_common.store import Query, Store
 from tests.catalog.segments_stand_in import SegmentsStandIn
 from tests.common.http_client import BASE_URL, Client
+from tests.stores import make_store
 
 
 class Told(Struct, frozen=True):
@@ -48,7 +48,7 @@ class House(Struct):
     """One catalog and all that a test may want to look at."""
 
     client: Client
-    store: SqliteStore
+    store: Store
     bus: SqliteBus
     clock: ManualClock
     segments: SegmentsStandIn
@@ -79,7 +79,7 @@ class House(Struct):
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
     """A catalog without anything in it; nothing runs beside the handlers."""
-    store = SqliteStore(None, "catalog", tables=SERVICE.tables)
+    store = make_store(None, "catalog", tables=SERVICE.tables)
     bus = SqliteBus(None)
     await store.open()
     await store.migrate()

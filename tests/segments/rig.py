@@ -26,12 +26,12 @@ from tams_common.objects.local import LocalObjects
 from tams_common.outbox import OUTBOX, OutboxRow
 from tams_common.runtime.service import Built, Parts
 from tams_common.store import Query
-from tams_common.store.sqlite import SqliteStore
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
 from tams_segments.service import SERVICE
 from tams_segments.tables import TABLES
 from tests.common.http_client import Client
+from tests.stores import make_store
 
 FLOW = "10000000-0000-4000-8000-000000000001"
 OTHER_FLOW = "10000000-0000-4000-8000-000000000002"
@@ -137,7 +137,7 @@ async def running(
     common = common or Common()
     clock = ManualClock()
     async with AsyncExitStack() as stack:
-        store = SqliteStore(directory, SERVICE.name, tables=TABLES)
+        store = make_store(directory, SERVICE.name, tables=TABLES)
         objects = LocalObjects(media, url_lifetime=common.min_presigned_url_timeout, clock=clock)
         bus = SqliteBus(None, clock=clock)
         for resource in (store, objects, bus):

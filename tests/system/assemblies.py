@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from tams_common.runtime import registry
 from tams_common.runtime.host import Host
+from tests.stores import environ_of
 from tests.system import processes
 from tests.system.api import Api
 from tests.system.processes import TOKEN
-from tests.system.tables import environ_of
 
 Assembly: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Api]]
 

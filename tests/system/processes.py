@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from tests.system.tables import SCRIPT, environ_of
+from tests.stores import SCRIPT, environ_of
 
 
 class Child:

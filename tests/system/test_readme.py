@@ -4,10 +4,10 @@ import asyncio
 import re
 from pathlib import Path
 
+from tests.stores import SCRIPT
 from tests.system import processes
 from tests.system.api import Api
 from tests.system.processes import TOKEN
-from tests.system.tables import SCRIPT
 
 README = Path(__file__).parents[2] / "README.md"
 FLOW = "10000000-0000-4000-8000-000000000001"

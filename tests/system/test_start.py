@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores import SCRIPT, on_sqlite_files
 from tests.system import processes, words
 from tests.system.api import Api
 from tests.system.processes import TOKEN
-from tests.system.tables import SCRIPT, on_sqlite_files
 
 HEAVY = ("pyarrow", "aiokafka", "aioboto3", "vastdb")
 

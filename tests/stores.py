@@ -12,9 +12,15 @@ import re
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from tams_common.config import Common, read
+from tams_common.runtime import wiring
+from tams_common.store import Store
+from tams_common.store.table import AnyTable
 
 SCRIPT = str(Path(sys.executable).with_name("tams"))
 VAST = os.environ.get("TAMS_TEST_STORE", "sqlite") == "vast"
@@ -31,6 +37,13 @@ def environ_of(data: Path | None) -> dict[str, str]:
         "TAMS_VAST_ACCESS_KEY": os.environ.get("TAMS_TEST_VAST_ACCESS_KEY", "test"),
         "TAMS_VAST_SECRET_KEY": os.environ.get("TAMS_TEST_VAST_SECRET_KEY", "test"),
     }
+
+
+def make_store(directory: Path | None, name: str, *, tables: Sequence[AnyTable]) -> Store:
+    """The tables of the service `name`, kept for `directory`; None: they vanish."""
+    place = "sqlite::memory:" if directory is None else f"sqlite:{directory}"
+    environ = {"TAMS_STORE_URL": place} | environ_of(directory)
+    return wiring.make_store(read(Common, "TAMS_", environ=environ), name, tables=tables)
 
 
 @functools.cache
