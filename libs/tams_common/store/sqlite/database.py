@@ -1,18 +1,20 @@
 """The file of one store and what its connections have in common."""
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from tams_common.errors import StartRefused, TamsError
 from tams_common.store.layout import Layouts
-from tams_common.store.sqlite.errors import translated
+from tams_common.store.sqlite.errors import Busy, translated
 from tams_common.store.sqlite.sql import TableSql
 
 BUSY_SECONDS: Final = 10.0
 """How long a connection waits for a lock that another process holds."""
 
+_RETRY_SECONDS: Final = 0.01
 _OLDEST_SQLITE: Final = (3, 37, 0)
 _STATEMENTS: Final = 512
 _PAGE_BYTES: Final = 8192
@@ -35,15 +37,23 @@ class Database:
         """A connection that writes; creates the file when there is none."""
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise StartRefused(f"SQLite {sqlite3.sqlite_version} is too old: STRICT tables came with 3.37")
-        return self._connect(
-            "rwc",
-            BUSY_SECONDS,
-            f"PRAGMA page_size = {_PAGE_BYTES}",
-            "PRAGMA journal_mode = WAL",
-            f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}",
-            f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}",
-            f"PRAGMA synchronous = {'FULL' if self.durable else 'OFF'}",
-        )
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._connect(
+                    "rwc",
+                    BUSY_SECONDS,
+                    f"PRAGMA page_size = {_PAGE_BYTES}",
+                    "PRAGMA journal_mode = WAL",
+                    f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}",
+                    f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}",
+                    f"PRAGMA synchronous = {'FULL' if self.durable else 'OFF'}",
+                )
+            except Busy:
+                # Two processes that both turn a new file to WAL get "locked" at once, whatever the busy timeout.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_SECONDS)
 
     def connect_reader(self, busy_seconds: float) -> sqlite3.Connection:
         """A connection that only reads, and waits `busy_seconds` for locks."""
