@@ -4,4 +4,44 @@ import msgspec
 
 
 class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys `TAMS_WEBHOOKS_…`: none beyond what all services share."""
+    """Keys `TAMS_WEBHOOKS_…`; times in seconds where not said otherwise.
+
+    encryption_keys, encryption_keys_file: Fernet keys (32 bytes in URL-safe base64) with commas between them, under
+    which api key values are kept: the first one encrypts, all decrypt. `tams dev` makes one; elsewhere it is needed.
+    signing_keys, signing_keys_file: Ed25519 seeds as Standard Webhooks writes them (`whsk_` and base64) with commas
+    between them; each signs every delivery, and their public halves stand in `/.well-known/webhook-keys.json`.
+    allow: networks (CIDR) and host names that webhooks may reach although they are not public, with commas between.
+    timeout: for one attempt, from the connection to the end of the answer.
+    delays: seconds before each further attempt of an event, with commas between them; each is drawn 20 % around that.
+    After the last one the event has failed.
+    error_after: hours of attempts without a success after which a webhook gets status `error`.
+    lane_batch: events that a lane reads at once. lane_concurrency: requests to one webhook at once, at most.
+    lease: for how long a replica that fell silent keeps its lanes. sweep: between looks that nobody asked for.
+    log_hours: for how long events are kept for late receivers, replays and `/events`.
+    attempt_hours: for how long attempts are kept.
+    heartbeat: between comments on an idle `/events` stream.
+    """
+
+    encryption_keys: str = ""
+    encryption_keys_file: str = ""
+    signing_keys: str = ""
+    signing_keys_file: str = ""
+    allow: str = ""
+    timeout: float = 15.0
+    delays: str = "5,300,1800,7200,18000,36000,50400,72000,86400"
+    error_after: int = 120
+    lane_batch: int = 200
+    lane_concurrency: int = 16
+    lease: float = 10.0
+    sweep: float = 1.0
+    log_hours: int = 168
+    attempt_hours: int = 168
+    heartbeat: float = 15.0
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "lease", "sweep", "heartbeat"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be more than 0 seconds")
+        for name in ("error_after", "lane_batch", "lane_concurrency", "log_hours", "attempt_hours"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more")
