@@ -38,6 +38,8 @@ ALL_ON = {
     "collections.by_collector_source": "enabled",
     "collections.by_member_source": "enabled",
     "segments.by_object": "enabled",
+    "event_log.by_key": "enabled",
+    "event_log.by_id": "enabled",
 }
 
 
@@ -87,7 +89,7 @@ def test_projections_are_switched_together_or_by_name(tables: Tables) -> None:
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["--table", "nothing"], "there is no table 'nothing'; there are: allocations, collections, "),
+        (["--table", "nothing"], "there is no table 'nothing'; there are: allocations, attempts, collections, "),
         (["--table", "heads"], "table heads has no projections"),
         (["--table", "flows", "--projection", "x"], "table flows has no projection 'x'; there are: by_source"),
         (["--projection", "x"], "the tables have no projection 'x'; there are: by_collector_source, "),
