@@ -1,11 +1,15 @@
 """A service as one callable: finds the route, calls its handler, turns errors into problems."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from tams_common.clock import Clock, system_clock
+from tams_common.http.etag import conditional
 from tams_common.http.message import Request, Response, close_body
 from tams_common.http.problems import problem_response
 from tams_common.http.routing import Route, Router
+
+_READS: Final = frozenset({"GET", "HEAD"})
 
 
 class ServiceApp:
@@ -21,6 +25,8 @@ class ServiceApp:
             route, request.params = self._router.match(request.method, request.path)
             request.body_limit = route.body_limit
             response = await route.handler(request)
+            if request.method in _READS:
+                response = conditional(request, response)
         except Exception as error:  # noqa: BLE001 — the table of problems logs what is unexpected
             response = problem_response(error, request, clock=self._clock)
         if request.method == "HEAD":

@@ -12,6 +12,7 @@ import msgspec
 from tams_api_gateway.access import AccessLog
 from tams_api_gateway.address import BaseUrls
 from tams_api_gateway.cors import allow_everywhere, options
+from tams_api_gateway.encoding import encode, with_plain_tags
 from tams_api_gateway.routes import Public
 from tams_common.auth import ANONYMOUS, Principal, Verifier
 from tams_common.clock import Clock
@@ -87,7 +88,10 @@ class Gateway:
             raise Forbidden(f"{request.method} {route.path} needs the scope {wanted}, which the token does not have")
         if route.body_limit is not None and request.body:
             request.body = _limited(request, route.body_limit)
-        return await self._services[route.service].send(request)
+        request.headers = with_plain_tags(request.headers)
+        response = await self._services[route.service].send(request)
+        await encode(request, response)
+        return response
 
     async def _authenticated(self, request: Request) -> Principal:
         authorization = request.headers.get("authorization")
