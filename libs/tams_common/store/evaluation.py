@@ -20,7 +20,7 @@ Place: TypeAlias = tuple[tuple[bool, Any], ...]
 
 def meets(row: object, where: Iterable[Condition]) -> bool:
     """Whether `row` meets every condition."""
-    return all(_holds(getattr(row, condition.column), condition) for condition in where)
+    return all(holds(getattr(row, condition.column), condition) for condition in where)
 
 
 def place(values: Iterable[Scalar]) -> Place:
@@ -28,12 +28,13 @@ def place(values: Iterable[Scalar]) -> Place:
     return tuple((value is None, 0 if value is None else value) for value in values)
 
 
-def _holds(cell: Any, condition: Condition) -> bool:  # noqa: ANN401 -- a cell is compared with what it was declared as
+def holds(cell: Any, condition: Condition) -> bool:  # noqa: ANN401 -- a cell is compared with what it was declared as
+    """Whether a row whose column holds `cell` meets `condition`."""
     match condition:
         case IsNull(negate=negate):
             return (cell is None) is not negate
         case AnyOf(conditions=parts):
-            return any(_holds(cell, part) for part in parts)
+            return any(holds(cell, part) for part in parts)
         case _ if cell is None:
             return False
         case Compare(op=op, value=value):
@@ -44,5 +45,5 @@ def _holds(cell: Any, condition: Condition) -> bool:  # noqa: ANN401 -- a cell i
             return cell in values
         case StartsWith(prefix=prefix):
             return bool(cell.startswith(prefix))
-        case Contains(part=part):
-            return part in cell
+        case Contains(part=part, negate=negate):
+            return (part in cell) is not negate

@@ -68,6 +68,9 @@ def _kinds(condition: Condition) -> set[type]:
 
 def _check_windows(layout: AnyLayout, query: Query) -> None:
     table = layout.table
+    for condition in query.where:
+        if type(condition) is Contains and condition.negate:
+            raise TypeError(f"table {table.name} is windowed: no scan negates {condition.column}")
     fixed = fixed_columns(query.where)
     if not query.order or query.order == table.order:
         prefix = layout.fixed_by_windows

@@ -46,10 +46,14 @@ class StartsWith(msgspec.Struct, frozen=True):
 
 
 class Contains(msgspec.Struct, frozen=True):
-    """The text column contains `part`, by code points."""
+    """The text column contains `part`, by code points, or with `negate` has a value without it.
+
+    VAST DB cannot push the negation down: its adapter drops rows after it has read them, so no windowed table takes it.
+    """
 
     column: str
     part: str
+    negate: bool = False
 
 
 class IsNull(msgspec.Struct, frozen=True):
@@ -67,6 +71,8 @@ class AnyOf(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if len({condition.column for condition in self.conditions}) != 1:
             raise ValueError("AnyOf takes conditions on exactly one column: VAST DB pushes nothing else down")
+        if any(type(condition) is Contains and condition.negate for condition in self.conditions):
+            raise ValueError("AnyOf takes no negated Contains: VAST DB does not push it down")
 
     @property
     def column(self) -> str:

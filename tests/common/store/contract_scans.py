@@ -72,6 +72,9 @@ CONDITIONS: list[tuple[Condition, str]] = [
     (Contains("colour", "%_"), "f"),
     (Contains("colour", "é"), "i"),
     (Contains("colour", ""), "abdefgi"),
+    (Contains("colour", "ed", negate=True), "efgi"),
+    (Contains("colour", "ED", negate=True), "abdefgi"),
+    (Contains("colour", "", negate=True), ""),
     (IsNull("colour"), "ch"),
     (IsNull("size", negate=True), "acdefgi"),
     (AnyOf((eq("colour", "red"), IsNull("colour"))), "ach"),
@@ -137,6 +140,20 @@ class ScanContract(Contract):
         page = await look(lambda r: r.select(ITEMS, ("id", "size"), query=query))
         assert page.rows == [("d", 10), ("g", 10)]
         assert not page.more
+
+    async def test_a_negated_condition_is_met_before_the_limit(self, look: "Look") -> None:
+        where = (Contains("colour", "ed", negate=True), Contains("colour", "x", negate=True))
+        query = Query(where=where, order=("size",), limit=2)
+        page = await look(lambda r: r.select(ITEMS, ("id",), query=query))
+        assert (page.rows, page.more) == ([("e",), ("f",)], True)
+        page = await look(lambda r: r.select(ITEMS, ("id",), query=Query(where, ("size",), (30, "f"), 2)))
+        assert (page.rows, page.more) == ([("i",)], False)
+        rows = await look(lambda r: r.scan(ITEMS, Query((*where, eq("size", 0)), limit=2, reverse=True)).rows)
+        assert rows == [ROWS[4]]
+
+    def test_a_negated_condition_is_no_alternative(self) -> None:
+        with pytest.raises(ValueError, match="negated"):
+            AnyOf((Contains("colour", "a"), Contains("colour", "b", negate=True)))
 
     async def test_no_limit_asks_for_nothing_but_whether_there_is_more(self, look: "Look") -> None:
         page = await look(lambda r: r.scan(ITEMS, Query(limit=0)))

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from tams_common.store import IsIn, Page, Query, Reader, Store, Tx, eq, ge, gt, lt
+from tams_common.store import Contains, IsIn, Page, Query, Reader, Store, Tx, eq, ge, gt, lt
 from tests.common.store.opener import Contract
 from tests.common.store.tables import CLIPS, HEADS, LOG, Clip, Entry, Head
 
@@ -98,6 +98,7 @@ class WindowContract(Contract):
             (Query(where=(FLOW,), order=("object_id", "flow")), "object_id"),
             (Query(order=("object_id", "flow")), "object_id"),
             (Query(where=(eq("object_id", "o1"),), order=("object_id",)), "object_id"),
+            (Query(where=(FLOW, Contains("object_id", "o", negate=True))), "object_id"),
         ],
     )
     async def test_a_scan_that_would_read_the_whole_table_is_refused(

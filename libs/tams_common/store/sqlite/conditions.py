@@ -49,9 +49,9 @@ def _condition(condition: Condition, values: Values) -> str:
             return _is_in(condition, values)
         case StartsWith(prefix=prefix):
             return _starts_with(column, prefix, values=values)
-        case Contains(part=part):
+        case Contains(part=part, negate=negate):
             values.append(part)
-            return f"instr({column}, ?) > 0"
+            return f"instr({column}, ?) {'=' if negate else '>'} 0"
         case IsNull(negate=negate):
             return f"{column} IS {'NOT ' if negate else ''}NULL"
         case AnyOf(conditions=conditions):

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, Final, Protocol, TypeAlias
 
-from tams_common.store.evaluation import Place, place
+from tams_common.store.evaluation import Place, holds, place
 from tams_common.store.port import Page, Query
 from tams_common.store.scans import fixed_columns
 from tams_common.store.table import AnyTable, Key
 from tams_common.store.vast.link import LOOKUP, SCAN, Answer, Ask
 from tams_common.store.vast.stored import Stored
-from tams_common.store.where import Condition, Scalar, ge, le
+from tams_common.store.where import Condition, Contains, Scalar, ge, le
 from tams_common.store.windows import Window, read_page
 
 Cells: TypeAlias = tuple[Any, ...]
@@ -69,8 +69,7 @@ class Paging:
         """The order columns of all that the filter leaves beyond the position, and the first of them."""
         query = self._query
         columns = self._whole if query.limit is None else query.order
-        where = (*query.where, *_beyond(self._stored, query))
-        rows = self._source.ask(Ask(self._stored, columns, where, SCAN)).rows
+        rows = self._meeting((*query.where, *_beyond(self._stored, query)), columns)
         if query.after is not None:
             after = place(query.after)
             rows = [row for row in rows if (self._place(row) < after if query.reverse else self._place(row) > after)]
@@ -82,6 +81,17 @@ class Paging:
         else:
             first = (heapq.nlargest if query.reverse else heapq.nsmallest)(limit + 1, rows, key=self._place)
         return Page(first[:limit], more=len(first) > limit)
+
+    def _meeting(self, where: Sequence[Condition], columns: tuple[str, ...]) -> list[Cells]:
+        """`columns` of all rows that meet `where`: what VAST DB cannot evaluate is asked of the rows that it sends."""
+        ours = [condition for condition in where if type(condition) is Contains and condition.negate]
+        if not ours:
+            return self._source.ask(Ask(self._stored, columns, tuple(where), SCAN)).rows
+        names = tuple(dict.fromkeys((*columns, *(condition.column for condition in ours))))
+        theirs = tuple(condition for condition in where if condition not in ours)
+        checks = [(names.index(condition.column), condition) for condition in ours]
+        rows = self._source.ask(Ask(self._stored, names, theirs, SCAN)).rows
+        return [row[: len(columns)] for row in rows if all(holds(row[at], condition) for at, condition in checks)]
 
     def _bodies(self, rows: Sequence[Cells]) -> list[Cells]:
         """`rows` as they were asked for: those without their bodies get them by key."""
