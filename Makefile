@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt fuzz bench vast-sdk-suite lock clean
+.PHONY: help setup run demo test check fmt fuzz conformance bench vast-sdk-suite lock clean
 
 # More arguments for the program behind a target: make test ARGS="tests/common -x"
 ARGS ?=
@@ -45,6 +45,9 @@ fmt: setup ## Format the code and repair what ruff can repair
 
 fuzz: setup ## Run the property tests with many more examples
 	@TAMS_TEST_HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m property $(ARGS)
+
+conformance: setup ## Show which rules of TAMS 8.2 tests prove (ARGS=--write for docs/conformance.md)
+	@$(BIN)/python -m tools.conformance $(ARGS)
 
 bench: setup ## Measure the running store and print ratios
 	@$(BIN)/python -m tams_bench $(ARGS)
