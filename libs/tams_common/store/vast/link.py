@@ -17,9 +17,10 @@ from vastdb.table import TableInTransaction
 from vastdb.transaction import Transaction
 
 from tams_common.store.vast.failures import Broken, Overloaded, translated
+from tams_common.store.vast.forms import Filled
 from tams_common.store.vast.place import Place
-from tams_common.store.vast.predicates import impossible, predicate
-from tams_common.store.vast.stored import ROW_ID, Stored, rows_of
+from tams_common.store.vast.predicates import impossible
+from tams_common.store.vast.stored import Stored, rows_of
 from tams_common.store.where import Condition
 
 T = TypeVar("T")
@@ -103,17 +104,12 @@ class Link:
         """The rows that are asked for."""
         if impossible(ask.where):
             return Answer([], whole=True)
-        stored = ask.stored
-        request = wire.build_query_data_request(
-            schema=stored.with_row_id if ROW_ID in ask.columns else stored.schema,
-            predicate=predicate(stored.metadata.ibis_table, ask.where),
-            field_names=list(ask.columns),
-        )
+        filled = ask.stored.forms.fill(ask.columns, ask.where)
         chunks: list[pa.Table] = []
         reached = dict.fromkeys(range(ask.config.num_sub_splits), 0)
         left = ask.most or ask.config.limit_rows_per_sub_split
         while left > 0 and any(row_id != _END for row_id in reached.values()):
-            page = partial(self._page, transaction, ask, request=request, reached=reached, limit=left)
+            page = partial(self._page, transaction, ask, filled=filled, reached=reached, limit=left)
             found, reached = self.ask(page, again=True)
             chunks += found
             if ask.most is not None:
@@ -186,7 +182,7 @@ class Link:
         transaction: Transaction,
         ask: Ask,
         *,
-        request: wire.QueryDataRequest,
+        filled: Filled,
         reached: dict[int, int],
         limit: int,
     ) -> tuple[list[pa.Table], dict[int, int]]:
@@ -196,7 +192,7 @@ class Link:
             ref.bucket,
             ref.schema,
             ref.table,
-            request.serialized,
+            filled.body,
             split=(0, config.num_splits, config.num_row_groups_per_sub_split),
             num_sub_splits=config.num_sub_splits,
             txid=transaction.txid,
@@ -206,8 +202,10 @@ class Link:
         chunks: list[pa.Table] = []
         following = dict(reached)
         with response:
+            # Read piece by piece, the answer to a lookup takes longer to read than to send.
+            whole = pa.BufferReader(response.raw.read())
             for sub_split, next_row_id, chunk in wire.parse_query_data_response(
-                conn=response.raw, schema=request.response_schema, parser=request.response_parser
+                conn=whole, schema=filled.schema, parser=filled.parser
             ):
                 following[sub_split] = next_row_id
                 chunks.append(chunk)

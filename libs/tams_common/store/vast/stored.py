@@ -10,6 +10,7 @@ from vastdb.table_metadata import TableMetadata, TableRef, TableType
 from tams_common.store.column import Kind
 from tams_common.store.layout import AnyLayout, Layout
 from tams_common.store.table import Small, Table
+from tams_common.store.vast.forms import Forms
 
 TOUCH: Final = "tams_touch"
 """A column of every table that only `touch` writes: rewriting another one might undo nobody's work, but says more."""
@@ -28,7 +29,7 @@ _SORTED_ROW_ID: Final = pa.field(ROW_ID, pa.decimal128(38, 0))
 class Stored:
     """One table: its metadata for the SDK, and its rows as Arrow."""
 
-    __slots__ = ("layout", "metadata", "name", "row_id", "schema", "sorting", "updatable", "with_row_id")
+    __slots__ = ("forms", "layout", "metadata", "name", "row_id", "schema", "sorting", "updatable")
 
     def __init__(self, layout: AnyLayout, *, bucket: str, schema: str) -> None:
         self.layout = layout
@@ -37,9 +38,9 @@ class Stored:
         fields = [pa.field(column.name, _TYPES[column.kind]) for column in layout.columns]
         self.schema = pa.schema([*fields, pa.field(TOUCH, pa.int64())])
         self.row_id = _SORTED_ROW_ID if self.sorting else _ROW_ID
-        self.with_row_id = pa.schema([self.row_id, *self.schema])
         kind = TableType.Elysium if self.sorting else TableType.Regular
         self.metadata = TableMetadata(TableRef(bucket, schema, self.name), arrow_schema=self.schema, table_type=kind)
+        self.forms = Forms(self.metadata.ibis_table, pa.schema([self.row_id, *self.schema]))
         fixed = {*self.sorting, *layout.table.key}
         self.updatable = tuple(name for name in layout.names if name not in fixed)
 
