@@ -59,13 +59,14 @@ class Interest(msgspec.Struct, frozen=True):
     """What a service wants to hear, and what it does about it; `group` is shared by its replicas.
 
     With `latest_only` an event makes those of its key before it superfluous: of those that are applied in one
-    transaction, only the last of each key is.
+    transaction, only the last of each key is. `applied` is called after each transaction, once it is durable.
     """
 
     group: str
     topics: tuple[str, ...]
     apply: Apply
     latest_only: bool = False
+    applied: Callable[[], None] | None = None
 
 
 class SubscriptionSettings(msgspec.Struct, frozen=True):
@@ -245,6 +246,8 @@ class Subscription:
                 break
             except _Poison as poison:
                 await self._bury(batch[poison.index], poison)
+        if self._interest.applied is not None:
+            self._interest.applied()
         self._unpruned += len(batch)
         if self._unpruned >= _PRUNE_EVERY:
             await _patiently(lambda: self._store.run(lambda tx: self._ledger.prune(tx, batch)))
