@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tams_common.config import Common
-from tams_segments.tags import TagQuery
 from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, running, segment
 
 STORAGE = f"/flows/{FLOW}/storage"
@@ -96,27 +95,6 @@ async def test_the_backends_are_listed(rig: Rig) -> None:
     assert (await rig.client.get("/service/storage-backends?tag.a=b")).json() == []
     assert len((await rig.client.get("/service/storage-backends?tag_exists.a=false")).json()) == 1
     await rig.client.head("/service/storage-backends?limit=1&reverse_order=true")
-
-
-@pytest.mark.parametrize(
-    ("values", "presence", "matches"),
-    [
-        ({"a": {"x"}}, {}, True),
-        ({"a": {"y", "x"}}, {}, True),
-        ({"a": {"y"}}, {}, False),
-        ({"b": {"2", "3"}}, {}, True),
-        ({"b": {""}}, {}, False),
-        ({"c": {""}}, {}, True),
-        ({"d": {""}}, {}, False),
-        ({"a": {"x"}, "b": {"9"}}, {}, False),
-        ({}, {"a": True, "d": False}, True),
-        ({}, {"d": True}, False),
-        ({}, {"b": False}, False),
-    ],
-)
-def test_tags_meet_every_condition(values: dict[str, set[str]], presence: dict[str, bool], matches: bool) -> None:
-    query = TagQuery({name: frozenset(wanted) for name, wanted in values.items()}, presence)
-    assert query.matches({"a": "x", "b": ["1", "2"], "c": ""}) is matches
 
 
 async def test_unused_allocations_are_collected_after_their_time(tmp_path: Path) -> None:

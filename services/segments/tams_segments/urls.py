@@ -6,9 +6,10 @@ from typing import Final, Protocol
 import msgspec
 
 from tams_common.http.query import Params
+from tams_common.http.tags import tag_query
 from tams_common.objects import Backend, Objects
+from tams_common.tags import TagQuery
 from tams_segments.requests import UrlPost
-from tams_segments.tags import TagQuery
 
 _encode: Final = msgspec.json.Encoder().encode
 _read_instances: Final = msgspec.json.Decoder(tuple[UrlPost, ...]).decode
@@ -32,7 +33,7 @@ class UrlQuery(msgspec.Struct, frozen=True):
             # An empty list of ids does not filter, an empty list of labels takes nothing (SEG-12, SEG-14).
             storage_ids=frozenset(params.uuid_list("accept_storage_ids") or ()) or None,
             presigned=params.boolean("presigned", None),
-            tags=TagQuery.parse(params, "storage_backend_tag"),
+            tags=tag_query(params, "storage_backend_tag"),
             verbose=params.boolean("verbose_storage", False),
         )
 

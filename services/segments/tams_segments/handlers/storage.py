@@ -9,13 +9,13 @@ from tams_common.http.codec import decode_json, json_response
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
+from tams_common.http.tags import tag_query
 from tams_common.objects import Backend, Objects
 from tams_segments.allocating import Allocator
 from tams_segments.config import SegmentsConfig
 from tams_segments.facts import FlowDirectory, container_of
 from tams_segments.handlers.paths import flow_id_of
 from tams_segments.requests import StoragePost
-from tams_segments.tags import TagQuery
 
 
 class AllocateStorage:
@@ -54,7 +54,7 @@ class ListBackends:
         """A page of the backends, by label; those without one follow by id (SORT-1, SORT-8)."""
         params = Params.parse(request.query)
         paging = Paging(request, params, default=self._common.default_limit, maximum=self._common.max_limit)
-        tags = TagQuery.parse(params, "tag")
+        tags = tag_query(params, "tag")
         reverse = params.boolean("reverse_order", False)
         start = paging.position(int) or 0
         found = [backend for backend in self._backends if tags.matches(backend.tags)]
