@@ -8,6 +8,7 @@ import msgspec
 
 from tams_common.errors import InvalidInput, MethodNotAllowed, NotFound
 from tams_common.http.message import DEFAULT_BODY_LIMIT, Request, Response
+from tams_common.http.openapi import Operation
 from tams_common.ids import is_uuid
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -16,12 +17,16 @@ _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 
 class Route(msgspec.Struct, frozen=True):
-    """One line of a service's list of routes. A GET answers HEAD, too (HEAD-1). `body_limit` is in bytes."""
+    """One line of a service's list of routes. A GET answers HEAD, too (HEAD-1). `body_limit` is in bytes.
+
+    `operation` describes it for `/openapi.json`; internal routes have none.
+    """
 
     method: str
     path: str
     handler: Handler
     body_limit: int = DEFAULT_BODY_LIMIT
+    operation: Operation | None = None
 
 
 class _Node(Generic[T]):
