@@ -1,0 +1,1 @@
+"""The handlers of webhooks: parse, call one use case, render."""

@@ -1,0 +1,1 @@
+"""Requests to receivers: which addresses may be reached, signatures, and sending one delivery."""
