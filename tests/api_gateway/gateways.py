@@ -20,6 +20,7 @@ from tams_common.metrics import RequestMetrics
 from tests.common.http.sockets import served
 from tests.common.http_client import Client
 
+SERVICES = ("api-gateway", "catalog", "segments", "webhooks", "analytics")
 TOKENS = {"all": SCOPES, "read": frozenset({READ}), "write": frozenset({WRITE}), "delete": frozenset({DELETE})}
 """One token per scope; `all` has every one."""
 
@@ -62,7 +63,7 @@ class World:
             clock=self.clock,
             new_id=lambda: "00000000-0000-4000-8000-0123456789ab",
         )
-        everyone = {name: MemoryTransport(app) for name in ("catalog", "segments", "webhooks", "analytics")}
+        everyone = {name: MemoryTransport(app) for name in SERVICES}
         self.gateway = Gateway(ROUTES, peers or everyone, tools=tools)
 
     def client(self, token: str | None = "all") -> Client:

@@ -9,6 +9,8 @@ from tams_common.auth import ADMIN, DELETE, READ, SCOPES, WRITE
 CATALOG: Final = "catalog"
 SEGMENTS: Final = "segments"
 WEBHOOKS: Final = "webhooks"
+GATEWAY: Final = "api-gateway"
+"""Answers a few paths itself: what describes the whole store belongs to no service."""
 
 METADATA: Final = 1024 * 1024
 BULK: Final = 8 * 1024 * 1024
@@ -35,9 +37,10 @@ _WRITE: Final = frozenset({WRITE})
 _DELETE: Final = frozenset({DELETE})
 _ADMIN: Final = frozenset({ADMIN})
 _READ_OR_WRITE: Final = frozenset({READ, WRITE})  # T-52
+_EVERYONE: Final = None
 _SIGNED: Final = None  # the signature in the URL is the permission
 
-ROUTES: Final = (
+SPECIFICATION: Final = (
     # Service
     Public("GET", "/", CATALOG, _ANY),
     Public("GET", "/service", CATALOG, _ANY),
@@ -90,7 +93,7 @@ ROUTES: Final = (
     Public("GET", "/flows/{flow_id}/avg_bit_rate", CATALOG, _READ),
     Public("PUT", "/flows/{flow_id}/avg_bit_rate", CATALOG, _WRITE),
     Public("DELETE", "/flows/{flow_id}/avg_bit_rate", CATALOG, _WRITE),
-    # Segments and media
+    # Segments, objects, storage
     Public("GET", "/flows/{flow_id}/segments", SEGMENTS, _READ),
     Public("POST", "/flows/{flow_id}/segments", SEGMENTS, _WRITE, BULK),
     Public("DELETE", "/flows/{flow_id}/segments", SEGMENTS, _DELETE),
@@ -100,6 +103,17 @@ ROUTES: Final = (
     Public("DELETE", "/objects/{object_id}/instances", SEGMENTS, _WRITE),
     Public("GET", "/flow-delete-requests", SEGMENTS, _ADMIN),
     Public("GET", "/flow-delete-requests/{request_id}", SEGMENTS, _DELETE),
+)
+"""The specification's operations, in its order."""
+
+EXTENSIONS: Final = (
     Public("GET", "/media/{key}", SEGMENTS, _SIGNED),
     Public("PUT", "/media/{key}", SEGMENTS, _SIGNED, None),
+    # About the store, for everyone
+    Public("GET", "/openapi.json", GATEWAY, _EVERYONE),
+    Public("GET", "/docs", GATEWAY, _EVERYONE),
+    Public("GET", "/docs/{file}", GATEWAY, _EVERYONE),
 )
+"""What is ours."""
+
+ROUTES: Final = (*SPECIFICATION, *EXTENSIONS)

@@ -5,10 +5,15 @@ from pathlib import Path
 from tams_api_gateway.access import AccessLog
 from tams_api_gateway.address import BaseUrls, parse_networks
 from tams_api_gateway.config import ApiGatewayConfig
+from tams_api_gateway.description import Description
+from tams_api_gateway.docs import Docs
 from tams_api_gateway.gateway import Gateway, Tools
-from tams_api_gateway.routes import ROUTES
+from tams_api_gateway.routes import GATEWAY, ROUTES
 from tams_common.auth import SCOPES, StaticTokens, read_tokens, static_token
 from tams_common.errors import StartRefused
+from tams_common.http.app import ServiceApp
+from tams_common.http.routing import Route
+from tams_common.http.transport import MemoryTransport
 from tams_common.logging import line_output
 from tams_common.metrics import RequestMetrics
 from tams_common.runtime.service import Built, Parts, Service
@@ -25,7 +30,15 @@ def build(config: ApiGatewayConfig, parts: Parts) -> Built:
         clock=parts.clock,
         new_id=parts.new_id,
     )
-    return Built(app=Gateway(ROUTES, parts.peers, tools=tools))
+    description, docs = Description(ROUTES, parts.peers), Docs()
+    own = ServiceApp(
+        (
+            Route("GET", "/openapi.json", description),
+            Route("GET", "/docs", docs.page),
+            Route("GET", "/docs/{file}", docs.file),
+        )
+    )
+    return Built(app=Gateway(ROUTES, {**parts.peers, GATEWAY: MemoryTransport(own)}, tools=tools))
 
 
 def _verifier(config: ApiGatewayConfig) -> StaticTokens:
