@@ -1,5 +1,16 @@
-"""The paths that webhooks answers: none before `/service/webhooks/**` and `/events` are built; they are 404 (WHK-1)."""
+"""The paths that webhooks answers."""
 
-from tams_common.http.routing import Route
+import msgspec
 
-ROUTES: tuple[Route, ...] = ()
+from tams_common.http.routing import Handler, Route
+
+
+class Handlers(msgspec.Struct, frozen=True, kw_only=True):
+    """One handler for each route."""
+
+    get_keys: Handler
+
+
+def routes(h: Handlers) -> tuple[Route, ...]:
+    """The list, in the specification's order; the public keys are ours."""
+    return (Route("GET", "/.well-known/webhook-keys.json", h.get_keys),)

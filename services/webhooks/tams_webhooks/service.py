@@ -4,18 +4,22 @@ from tams_common.inbox import Subscription
 from tams_common.runtime.service import Built, Parts, Service
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.consumers import all_events
+from tams_webhooks.handlers.keys import GetKeys
 from tams_webhooks.log import Tail
+from tams_webhooks.outgoing.signing import signer_of
 from tams_webhooks.pruning import Pruning
-from tams_webhooks.routes import ROUTES
+from tams_webhooks.routes import Handlers, routes
 from tams_webhooks.tables import TABLES
 
 
 def build(config: WebhooksConfig, parts: Parts) -> Built:
     """Puts the service together."""
+    signer = signer_of(config)
     tail = Tail(parts.store, sweep=config.sweep)
     events = Subscription(parts.store, parts.bus, interest=all_events(parts.clock, tail), clock=parts.clock)
     pruning = Pruning(parts.store, config, clock=parts.clock)
-    return Built(routes=ROUTES, behaviours=(events, tail, pruning))
+    handlers = Handlers(get_keys=GetKeys(signer.public_keys))
+    return Built(routes=routes(handlers), behaviours=(events, tail, pruning))
 
 
 SERVICE = Service(name="webhooks", config=WebhooksConfig, build=build, tables=TABLES)

@@ -8,13 +8,15 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
+from tams_common.config import secret_of, service_prefix
 from tams_common.errors import StartRefused
-from tams_common.runtime.wiring import secret_of
 from tams_webhooks.config import WebhooksConfig
 
 SECRET: Final = "whsk_"
 PUBLIC: Final = "whpk_"
 _SIZE: Final = 32
+_KEYS: Final = service_prefix("webhooks") + "SIGNING_KEYS"
+_FILE: Final = f"{_KEYS}_FILE"
 
 
 class PublicKey(Struct, frozen=True, kw_only=True):
@@ -90,18 +92,17 @@ class Signer:
         return headers
 
 
-def read_keys(text: str) -> tuple[SigningKey, ...]:
-    """Keys with commas or line ends between them; raises `StartRefused` naming the configuration key."""
-    try:
-        return tuple(SigningKey.parse(part) for part in text.replace(",", " ").split())
-    except ValueError as error:
-        raise StartRefused(f"configuration key TAMS_WEBHOOKS_SIGNING_KEYS: {error}") from None
-
-
 def signer_of(config: WebhooksConfig) -> Signer:
-    """The signer that the configuration asks for, its keys given as they are or in a file; raises `StartRefused`."""
-    text = secret_of(config.signing_keys, config.signing_keys_file, key="webhooks_signing_keys_file")
-    return Signer(read_keys(text))
+    """The signer with the configured keys, given as they are or in a file, with commas or line ends between them.
+
+    Raises `StartRefused` naming the configuration key, never showing a secret.
+    """
+    text = secret_of(config.signing_keys, config.signing_keys_file, key=_FILE)
+    source = _KEYS if config.signing_keys or not config.signing_keys_file else _FILE
+    try:
+        return Signer([SigningKey.parse(part) for part in text.replace(",", " ").split()])
+    except ValueError as error:
+        raise StartRefused(f"configuration key {source}: {error}") from None
 
 
 def _unpadded(raw: bytes) -> str:
