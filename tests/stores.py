@@ -1,17 +1,10 @@
-"""Where the tables of a store under test lie: on SQLite files, or with TAMS_TEST_STORE=vast on VAST DB.
+"""Where the tables of a store under test lie: on SQLite files, or with TAMS_TEST_STORE=vast on VAST DB (`tests.vast`).
 
-That is the project's emulator, started once for the whole run, or the cluster that TAMS_TEST_VAST names
-(`vast://HOST:PORT/BUCKET`), with the keys TAMS_TEST_VAST_ACCESS_KEY and TAMS_TEST_VAST_SECRET_KEY.
+That is the project's emulator, started once for the whole run, or the cluster that TAMS_TEST_VAST names.
 """
 
-import atexit
-import functools
 import hashlib
 import os
-import re
-import subprocess
-import sys
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,22 +14,20 @@ from tams_common.config import Common, read
 from tams_common.runtime import wiring
 from tams_common.store import Store
 from tams_common.store.table import AnyTable
+from tests import vast
 
-SCRIPT = str(Path(sys.executable).with_name("tams"))
+SCRIPT = vast.SCRIPT
 VAST = os.environ.get("TAMS_TEST_STORE", "sqlite") == "vast"
-on_sqlite_files = pytest.mark.skipif(VAST, reason="reaches into the SQLite files; VAST DB has none")
+on_sqlite_files = pytest.mark.skipif(VAST, reason="about the SQLite files of a store; VAST DB has none")
 
 
 def environ_of(data: Path | None) -> dict[str, str]:
     """The configuration of a store of its own; the same `data` finds the same tables again, None finds none."""
     if not VAST:
         return {}
-    name = hashlib.sha256(str(data or uuid.uuid4()).encode()).hexdigest()[:20]
-    return {
-        "TAMS_STORE_URL": f"{_place()}/t{name}",
-        "TAMS_VAST_ACCESS_KEY": os.environ.get("TAMS_TEST_VAST_ACCESS_KEY", "test"),
-        "TAMS_VAST_SECRET_KEY": os.environ.get("TAMS_TEST_VAST_SECRET_KEY", "test"),
-    }
+    vast.give_the_sdk_random_numbers()
+    server = vast.cluster() or vast.emulator()
+    return server.environ(vast.new_schema() if data is None else _schema_of(data))
 
 
 def make_store(directory: Path | None, name: str, *, tables: Sequence[AnyTable]) -> Store:
@@ -46,19 +37,5 @@ def make_store(directory: Path | None, name: str, *, tables: Sequence[AnyTable])
     return wiring.make_store(read(Common, "TAMS_", environ=environ), name, tables=tables)
 
 
-@functools.cache
-def _place() -> str:
-    given = os.environ.get("TAMS_TEST_VAST")
-    if given:
-        return given.rstrip("/")
-    child = subprocess.Popen([SCRIPT, "vast-emulator", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    found = re.search(r"http://(\S+)", child.stdout.readline())
-    assert found, "the emulator did not start"
-
-    def stop() -> None:
-        child.terminate()
-        child.communicate()
-
-    atexit.register(stop)
-    return f"vast://{found[1]}/vastdb"
+def _schema_of(data: Path) -> str:
+    return f"{vast.RUN}{hashlib.sha256(str(data).encode()).hexdigest()[:20]}"

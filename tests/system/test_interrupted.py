@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from tests.common.eventually import eventually
+from tests.stores import on_sqlite_files
 from tests.system import processes, words
 from tests.system.api import Api
 from tests.system.processes import TOKEN, Child
@@ -28,6 +29,7 @@ def next_segments(object_id: str, *, after: int, count: int = 2000) -> list[dict
     return [words.segment(object_id, n, end=n + 1, ts_offset=f"{n}:0") for n in range(after, after + count)]
 
 
+@on_sqlite_files
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can fill the disk of one process")
 async def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"

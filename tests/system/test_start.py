@@ -17,9 +17,11 @@ HEAVY = ("pyarrow", "aiokafka", "aioboto3", "vastdb")
 
 
 async def python(code: str) -> str:
-    """Runs `code` in a fresh interpreter; its output."""
+    """Runs `code` in a fresh interpreter that knows nothing of this one's store; its output."""
     interpreter = str(Path(SCRIPT).with_name("python"))
-    child = await asyncio.create_subprocess_exec(interpreter, "-c", code, stdout=asyncio.subprocess.PIPE)
+    child = await asyncio.create_subprocess_exec(
+        interpreter, "-c", code, stdout=asyncio.subprocess.PIPE, env=processes.clean_environment({})
+    )
     output, _ = await child.communicate()
     assert child.returncode == 0
     return output.decode()

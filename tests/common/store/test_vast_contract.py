@@ -7,7 +7,7 @@ import pytest
 
 from tests.common.store.contract import SharedStoreContract
 from tests.common.store.opener import Opener
-from tests.common.store.vast_opener import Emulators, VastOpener, cluster, place
+from tests.common.store.vast_opener import Emulators
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +17,8 @@ def emulators() -> Iterator[Emulators]:
     emulators.stop()
 
 
-# The SDK chooses an endpoint by the common random numbers, on threads that may still work when an example is made.
-@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 class TestVast(SharedStoreContract):
     @pytest.fixture
     async def opener(self, emulators: Emulators) -> AsyncIterator[Opener]:
         async with AsyncExitStack() as stores:
-            real = cluster()
-            if real is not None:
-                yield VastOpener(real, stores)
-            else:
-                yield VastOpener(place(emulators.emulator()), stores, emulators=emulators)
+            yield emulators.opener(stores)

@@ -10,8 +10,7 @@ from tams_common.errors import StartRefused, Unavailable
 from tams_common.store import Projection, Query, Table, eq
 from tams_common.store.vast import Place, VastStore, place_of
 from tests.common.store.tables import ITEMS, TABLES, all_ids, insert_items
-from tests.common.store.vast_opener import Emulators, VastOpener, place
-from vast_emulator.server import Emulator
+from tests.common.store.vast_opener import Emulators, VastOpener
 
 
 class Grown(msgspec.Struct, frozen=True):
@@ -40,14 +39,9 @@ def emulators() -> Iterator[Emulators]:
 
 
 @pytest.fixture
-def emulator(emulators: Emulators) -> Emulator:
-    return emulators.emulator()
-
-
-@pytest.fixture
-async def opener(emulator: Emulator) -> AsyncIterator[VastOpener]:
+async def opener(emulators: Emulators) -> AsyncIterator[VastOpener]:
     async with AsyncExitStack() as stores:
-        yield VastOpener(place(emulator), stores)
+        yield emulators.opener(stores)
 
 
 class TestPlaces:

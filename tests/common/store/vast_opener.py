@@ -1,53 +1,42 @@
 """Stores on VAST DB for tests: on an emulator of their own, or on the cluster that the environment names."""
 
-import itertools
-import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
-from uuid import uuid4
 
 import pytest
 
 from tams_common.store import Store
 from tams_common.store.table import AnyTable
 from tams_common.store.vast import Place, VastStore, place_of
+from tests import vast
 from tests.common.store.tables import TABLES
-from vast_emulator.server import Emulator, Settings
+from vast_emulator.server import Emulator
 from vast_emulator.serving import running
 
-CLUSTER = "TAMS_TEST_VAST"
-"""`vast://host:port/bucket/schema` of a real cluster; its key in …_ACCESS_KEY and …_SECRET_KEY."""
-KEY = "test"
 
-_NUMBERS = itertools.count()
-
-
-def cluster() -> Place | None:
-    """The cluster that the environment names; schemas below its own are made and left."""
-    if CLUSTER not in os.environ:
-        return None
-    access_key, secret_key = os.environ[f"{CLUSTER}_ACCESS_KEY"], os.environ[f"{CLUSTER}_SECRET_KEY"]
-    return place_of(f"{os.environ[CLUSTER]}/{uuid4().hex}", access_key=access_key, secret_key=secret_key)
+def place_on(server: vast.Server) -> Place:
+    """A schema of its own on `server`."""
+    url = f"{server.url}/{vast.new_schema()}"
+    return place_of(url, access_key=server.access_key, secret_key=server.secret_key)
 
 
 def place(emulator: Emulator) -> Place:
     """A schema of its own on `emulator`."""
-    schema = f"schema{next(_NUMBERS)}"
-    url = f"vast://{emulator.url.removeprefix('http://')}/vastdb/{schema}"
-    return place_of(url, access_key=KEY, secret_key=KEY)
+    return place_on(vast.Server(f"vast://{emulator.url.removeprefix('http://')}/vastdb"))
 
 
 class Emulators:
     """One emulator for many tests; a test that takes it down leaves the next one a new one."""
 
     def __init__(self) -> None:
+        vast.give_the_sdk_random_numbers()
         self._running = ExitStack()
         self._emulator: Emulator | None = None
 
     def emulator(self) -> Emulator:
         """The emulator that runs, without faults and with nothing counted."""
         if self._emulator is None:
-            self._emulator = self._running.enter_context(running(Settings(keys={KEY: KEY})))
+            self._emulator = self._running.enter_context(running())
         self._emulator.faults.clear()
         self._emulator.counters.reset()
         return self._emulator
@@ -56,6 +45,13 @@ class Emulators:
         """Takes the emulator down, connections included."""
         self._emulator = None
         self._running.close()
+
+    def opener(self, stores: AsyncExitStack) -> "VastOpener":
+        """Opens stores on the cluster that the environment names, else on the emulator."""
+        server = vast.cluster()
+        if server is not None:
+            return VastOpener(place_on(server), stores)
+        return VastOpener(place(self.emulator()), stores, emulators=self)
 
 
 class VastOpener:
