@@ -10,6 +10,7 @@ from tams_segments.facts import FlowDirectory
 from tams_segments.handlers.internal import DeleteFlow, GetExtent
 from tams_segments.handlers.media import Media
 from tams_segments.handlers.objects import GetObject
+from tams_segments.handlers.rendered import RenderSegments
 from tams_segments.handlers.segments import DeleteSegments, ListSegments, RegisterSegments
 from tams_segments.handlers.storage import AllocateStorage, ListBackends
 from tams_segments.routes import Handlers, routes
@@ -45,6 +46,7 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
         put_media=media.put,
         delete_flow=DeleteFlow(deleter, committed=removed),
         get_extent=GetExtent(store),
+        render_segments=RenderSegments(store, backends),
     )
     return Built(routes=routes(handlers), behaviours=(relay, collector))
 
