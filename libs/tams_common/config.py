@@ -6,6 +6,7 @@ A key is `TAMS_` and the field's name for what all services share, `TAMS_<SERVIC
 import math
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -86,6 +87,19 @@ def read(kind: type[C], prefix: str, *, environ: Mapping[str, str]) -> C:
         if isinstance(value, float) and not math.isfinite(value):
             raise StartRefused(_named(f"{name} must be a finite number", kind, prefix=prefix))
     return config
+
+
+def secret_of(value: str, path: str, *, key: str) -> str:
+    """A secret that is given as it is, or in the file `path`: `key` is the latter's configuration key.
+
+    Raises `StartRefused` for a file that cannot be read.
+    """
+    if value or not path:
+        return value
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartRefused(f"configuration key {key}: {path} cannot be read: {error}") from error
 
 
 def _named(message: str, kind: type[msgspec.Struct], *, prefix: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tams_common.bus import Bus
-from tams_common.config import Common
+from tams_common.config import Common, secret_of
 from tams_common.errors import StartRefused
 from tams_common.objects import Objects
 from tams_common.store import Store
@@ -24,7 +24,7 @@ def make_store(common: Common, name: str, *, tables: Sequence[AnyTable]) -> Stor
     if scheme in ("vast", "vast+https"):
         from tams_common.store.vast import VastStore, place_of
 
-        secret = secret_of(common.vast_secret_key, common.vast_secret_key_file, key="vast_secret_key_file")
+        secret = secret_of(common.vast_secret_key, common.vast_secret_key_file, key="TAMS_VAST_SECRET_KEY_FILE")
         return VastStore(place_of(url, access_key=common.vast_access_key, secret_key=secret), name, tables=tables)
     raise StartRefused(
         f"configuration key TAMS_STORE_URL: no store is known for {url!r}; "
@@ -60,16 +60,6 @@ def split(url: str, key: str) -> tuple[str, str]:
     if not colon or not place:
         raise StartRefused(f"configuration key TAMS_{key.upper()}: {url!r} is not SCHEME:PLACE")
     return scheme, place
-
-
-def secret_of(value: str, path: str, *, key: str) -> str:
-    """A secret that is given as it is or in the file `path`; `key` names the latter in errors."""
-    if value or not path:
-        return value
-    try:
-        return Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartRefused(f"configuration key TAMS_{key.upper()}: {path} cannot be read: {error}") from error
 
 
 def directory_of(place: str) -> Path | None:
