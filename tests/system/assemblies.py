@@ -10,7 +10,7 @@ from tams_common.runtime.host import Host
 from tests.stores import environ_of
 from tests.system import processes
 from tests.system.api import Api
-from tests.system.processes import TOKEN
+from tests.system.processes import ENCRYPTION_KEY, TOKEN
 
 Assembly: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Api]]
 
@@ -20,6 +20,8 @@ VANISHING = {
     "TAMS_OBJECTS_URL": "local::memory:",
     "TAMS_LISTEN": "127.0.0.1:0",
     "TAMS_API_GATEWAY_TOKEN": TOKEN,
+    "TAMS_WEBHOOKS_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+    "TAMS_WEBHOOKS_ALLOW": "127.0.0.0/8",
 }
 """The configuration of a store that leaves nothing behind."""
 

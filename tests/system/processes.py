@@ -1,6 +1,7 @@
 """Operating system processes of the store: started, killed and stopped by tests."""
 
 import asyncio
+import base64
 import os
 import re
 import signal
@@ -93,6 +94,7 @@ def free_port() -> int:
 
 
 TOKEN = "test-token-0123456789"
+ENCRYPTION_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SERVICES = ("catalog", "segments", "webhooks", "analytics", "api-gateway")
 
 
@@ -107,6 +109,8 @@ async def every_service(data: Path, *, replicas: int = 1) -> AsyncIterator[dict[
         "TAMS_BUS_URL": f"sqlite:{data}",
         "TAMS_OBJECTS_URL": f"local:{data / 'media'}",
         "TAMS_API_GATEWAY_TOKENS_FILE": str(tokens),
+        "TAMS_WEBHOOKS_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        "TAMS_WEBHOOKS_ALLOW": "127.0.0.0/8",
     } | environ_of(data)
     status, output = await run("tables", "migrate", environ=shared)
     assert status == 0, output

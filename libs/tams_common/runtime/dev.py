@@ -3,7 +3,8 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -24,9 +25,8 @@ async def serve(data: Path, options: Mapping[str, str], *, environ: Mapping[str,
     """
     with locked(data):
         token = options.get("token") or dev_token(data)
-        host = Host(
-            registry.load_all(), configuration(data, options, environ=environ) | gateway_token(token), migrate=True
-        )
+        chosen = webhook_keys(data) | configuration(data, options, environ=environ) | gateway_token(token)
+        host = Host(registry.load_all(), chosen, migrate=True)
         await serve_until_signal(host, lambda: greeting(host, data, token=token))
 
 
@@ -69,17 +69,36 @@ def dev_token(data: Path) -> str:
 
     Raises `StartRefused` when `data` cannot be read or written.
     """
-    path = data / "token"
+    return _kept(data / "token", "token", make=lambda: f"dev-{secrets.token_urlsafe(18)}")
+
+
+def webhook_keys(data: Path) -> dict[str, str]:
+    """The keys of webhooks in `data`, made like the token, and the permission to deliver to this machine.
+
+    Raises `StartRefused` when `data` cannot be read or written.
+    """
+    encryption, signing = data / "webhook-encryption-key", data / "webhook-signing-key"
+    _kept(encryption, "key", make=lambda: urlsafe_b64encode(secrets.token_bytes(32)).decode())
+    _kept(signing, "key", make=lambda: f"whsk_{b64encode(secrets.token_bytes(32)).decode()}")
+    return {
+        "TAMS_WEBHOOKS_ENCRYPTION_KEYS_FILE": str(encryption),
+        "TAMS_WEBHOOKS_SIGNING_KEYS_FILE": str(signing),
+        "TAMS_WEBHOOKS_ALLOW": "127.0.0.0/8,::1/128,localhost",
+    }
+
+
+def _kept(path: Path, what: str, *, make: Callable[[], str]) -> str:
+    """The secret in the file `path`, made when there is none yet."""
     try:
         if path.exists():
             return path.read_text().strip()
-        data.mkdir(parents=True, exist_ok=True)
-        token = f"dev-{secrets.token_urlsafe(18)}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        secret = make()
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(token + "\n")
+            file.write(secret + "\n")
     except OSError as error:
-        raise StartRefused(f"the token {path} cannot be kept: {error.strerror or error}") from error
-    return token
+        raise StartRefused(f"the {what} {path} cannot be kept: {error.strerror or error}") from error
+    return secret
 
 
 def greeting(host: Host, data: Path, *, token: str) -> str:

@@ -3,14 +3,23 @@
 import msgspec
 
 from tams_common.http.routing import Handler, Route
+from tams_webhooks.handlers.webhooks import Webhooks
 
 
 class Handlers(msgspec.Struct, frozen=True, kw_only=True):
     """One handler for each route."""
 
+    webhooks: Webhooks
     get_keys: Handler
 
 
 def routes(h: Handlers) -> tuple[Route, ...]:
     """The list, in the specification's order; the public keys are ours."""
-    return (Route("GET", "/.well-known/webhook-keys.json", h.get_keys),)
+    return (
+        Route("GET", "/service/webhooks", h.webhooks.list),
+        Route("POST", "/service/webhooks", h.webhooks.post),
+        Route("GET", "/service/webhooks/{webhook_id}", h.webhooks.get),
+        Route("PUT", "/service/webhooks/{webhook_id}", h.webhooks.put),
+        Route("DELETE", "/service/webhooks/{webhook_id}", h.webhooks.delete),
+        Route("GET", "/.well-known/webhook-keys.json", h.get_keys),
+    )

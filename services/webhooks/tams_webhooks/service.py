@@ -5,20 +5,26 @@ from tams_common.runtime.service import Built, Parts, Service
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.consumers import all_events
 from tams_webhooks.handlers.keys import GetKeys
+from tams_webhooks.handlers.webhooks import Webhooks
 from tams_webhooks.log import Tail
+from tams_webhooks.outgoing.sender import Sender
 from tams_webhooks.outgoing.signing import signer_of
 from tams_webhooks.pruning import Pruning
+from tams_webhooks.registering import Registrar
 from tams_webhooks.routes import Handlers, routes
+from tams_webhooks.secrets import open_vault
 from tams_webhooks.tables import TABLES
 
 
 def build(config: WebhooksConfig, parts: Parts) -> Built:
     """Puts the service together."""
-    signer = signer_of(config)
+    signer, vault = signer_of(config), open_vault(config)
+    sender = Sender(config, clock=parts.clock)
     tail = Tail(parts.store, sweep=config.sweep)
     events = Subscription(parts.store, parts.bus, interest=all_events(parts.clock, tail), clock=parts.clock)
     pruning = Pruning(parts.store, config, clock=parts.clock)
-    handlers = Handlers(get_keys=GetKeys(signer.public_keys))
+    registrar = Registrar(parts.store, vault, check_url=sender.check_url, clock=parts.clock, new_id=parts.new_id)
+    handlers = Handlers(webhooks=Webhooks(registrar, parts.common), get_keys=GetKeys(signer.public_keys))
     return Built(routes=routes(handlers), behaviours=(events, tail, pruning))
 
 
