@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tams_api_gateway.routes import Public
+from tams_api_gateway.routes import EXTENSIONS, Public
 from tams_common.errors import Unavailable
 from tams_common.http.app import DESCRIPTION
 from tams_common.http.codec import json_response
@@ -23,6 +23,21 @@ _SECURITY: Final[Json] = {
     "url_token_auth": {"type": "apiKey", "in": "query", "name": "access_token"},
     "basic_auth": {"type": "http", "scheme": "basic"},
 }
+
+
+_TAGS: Final = (
+    ("/service/profiles", "Profiles"),
+    ("/service/webhooks", "Webhooks"),
+    ("/service", "Service"),
+    ("/sources", "Sources"),
+    ("/flows/{flow_id}/segments", "Flow segments"),
+    ("/flows/{flow_id}/storage", "Media storage"),
+    ("/flows", "Flows"),
+    ("/objects", "Objects"),
+    ("/flow-delete-requests", "Flow deletion"),
+    ("/", "Service"),
+)
+"""Sections of the page by the beginning of the path, the first that fits."""
 
 
 class Description:
@@ -49,7 +64,7 @@ class Description:
             for method in (route.method.lower(), *(["head"] if route.method == "GET" else [])):
                 if method in known:
                     item = paths.setdefault(path, {"parameters": known["parameters"]} if "parameters" in known else {})
-                    item[method] = {**known[method], "security": _permissions(route)}
+                    item[method] = {**known[method], "tags": [_tag(route)], "security": _permissions(route)}
         schemas = {name: schema for part in told.values() for name, schema in part["components"]["schemas"].items()}
         return {"paths": paths, "components": {"schemas": schemas, "securitySchemes": _SECURITY}}
 
@@ -68,6 +83,12 @@ def _frame(base_url: str) -> Json:
         "info": {"title": "Time-addressable Media Store", "version": "8.2", "description": _ABOUT},
         "servers": [{"url": base_url or "/"}],
     }
+
+
+def _tag(route: Public) -> str:
+    if route in EXTENSIONS:
+        return "Extensions"
+    return next(tag for prefix, tag in _TAGS if route.path.startswith(prefix))
 
 
 def _permissions(route: Public) -> list[dict[str, list[str]]]:

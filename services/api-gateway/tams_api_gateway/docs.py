@@ -32,7 +32,7 @@ _PAGE: Final = b"""<!doctype html>
 """
 _SCRIPT: Final = b"""SwaggerUIBundle({
   url: "openapi.json", dom_id: "#ui", deepLinking: true, persistAuthorization: true, validatorUrl: null,
-  docExpansion: "none", tryItOutEnabled: true
+  docExpansion: "list", tryItOutEnabled: true
 });
 """
 
