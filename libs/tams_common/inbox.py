@@ -181,6 +181,15 @@ class _Ledger:
         return InboxRow(self._interest.group, partition.topic, partition.number, envelope.at, envelope.id)
 
 
+class Progress(msgspec.Struct):
+    """How a subscription gets on: events applied and set aside since its start, and the moment (ns) of the oldest event
+    that it has in its hands, 0 for none."""
+
+    applied: int = 0
+    dead: int = 0
+    waiting: int = 0
+
+
 class Subscription:
     """Applies the events of `interest` to `store`, once each.
 
@@ -200,6 +209,8 @@ class Subscription:
         self._ledger = _Ledger(interest, keep_hours=settings.keep)
         self._dead: list[int] = []
         self._unpruned = 0
+        self.group = interest.group
+        self.progress = Progress()
 
     @property
     def dead_topic(self) -> str:
@@ -240,12 +251,15 @@ class Subscription:
                 delivery.envelope = from_record(delivery.record)
             except InvalidInput as error:
                 await self._bury(delivery, error)
+        self.progress.waiting = min((given.envelope.at for given in batch if given.envelope is not None), default=0)
         while True:
             try:
                 await _patiently(lambda: self._store.run(lambda tx: self._ledger.apply(tx, batch)))
                 break
             except _Poison as poison:
                 await self._bury(batch[poison.index], poison)
+        self.progress.waiting = 0
+        self.progress.applied += len(batch)
         if self._interest.applied is not None:
             self._interest.applied()
         self._unpruned += len(batch)
@@ -260,6 +274,7 @@ class Subscription:
         if len(self._dead) >= self._settings.dead_limit:
             raise TooMuchPoison(f"{self._interest.group}: event {record.id} of {record.partition}: {cause}") from cause
         self._dead.append(now)
+        self.progress.dead += 1
         _log.error("event set aside", group=self._interest.group, id=record.id, reason=str(cause))
         headers = {
             **record.headers,

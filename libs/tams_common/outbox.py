@@ -1,6 +1,7 @@
 """Events leave a service through its outbox: staged with the change that caused them, carried on by the relay."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -65,17 +66,32 @@ def stage(tx: Tx, drafts: Sequence[Draft], *, at: int, new_id: IdSource) -> int:
 class RelaySettings(msgspec.Struct, frozen=True):
     """How a relay works; times in seconds.
 
-    sweep: between looks at the outbox that nobody asked for. linger: after a batch, so that the next gathers some rows.
+    sweep: between looks at the outbox that nobody asked for.
+    spare: how many times as long as a batch took the relay rests after it, so that the next one gathers some rows and
+    writers keep their share of the tables; a lone event does not wait for that. linger: the longest rest.
     lease: how long a relay that fell silent keeps the outbox. drain: how long to go on when the service stops.
     batch_rows, batch_bytes: what is read and sent at once, at most (yet always one row).
     """
 
     sweep: float = 1.0
+    spare: float = 4.0
     linger: float = 0.1
     lease: float = 10.0
     drain: float = 5.0
     batch_rows: int = 500
     batch_bytes: int = 2 * 1024 * 1024
+
+    def rest(self, took: float) -> float:
+        """Seconds to rest after a batch that took so many."""
+        return min(self.spare * took, self.linger)
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """What a relay found in the outbox: how many rows (it counts no further than its next batch could reach), and the
+    moment of the oldest one (ns)."""
+
+    rows: int = 0
+    oldest: int = 0
 
 
 DEFAULTS: Final = RelaySettings()
@@ -100,6 +116,7 @@ class Relay:
         self._until = 0
         self._asked = asyncio.Event()
         self._backoff = Backoff()
+        self.backlog = Backlog()
 
     def prompt(self) -> None:
         """Something is in the outbox: look now. Called after a commit; to forget it costs time, never an event."""
@@ -116,7 +133,7 @@ class Relay:
 
     async def sweep(self) -> bool:
         """Relays the oldest batch; whether there was one. Raises `Unavailable` when not all of it could be sent."""
-        rows = await self._store.read(self._oldest)
+        self.backlog, rows = await self._store.read(self._oldest)
         if not rows or not await self._hold():
             return False
         sent = await self._bus.publish([to_message(_envelope_of(row)) for row in rows])
@@ -128,6 +145,7 @@ class Relay:
 
     async def _turn(self) -> None:
         self._asked.clear()
+        started = time.monotonic()
         try:
             moved = await self.sweep()
         except (Unavailable, Conflict) as error:
@@ -137,7 +155,7 @@ class Relay:
             return
         self._backoff.reset()
         if moved:
-            await asyncio.sleep(self._settings.linger)
+            await asyncio.sleep(self._settings.rest(time.monotonic() - started))
             return
         try:
             async with asyncio.timeout(self._settings.sweep):
@@ -154,17 +172,19 @@ class Relay:
         except (TimeoutError, Unavailable, Conflict) as error:
             _log.warning("events wait for the next start", reason=str(error))
 
-    def _oldest(self, tx: Reader) -> list[OutboxRow]:
+    def _oldest(self, tx: Reader) -> tuple[Backlog, list[OutboxRow]]:
         if self._is_barred(tx.get(LEASES, (LEASE,))):
-            return []
-        sizes = tx.select(OUTBOX, ("size",), query=Query(limit=self._settings.batch_rows)).rows
+            return Backlog(), []
+        found = tx.select(OUTBOX, ("size", "at"), query=Query(limit=self._settings.batch_rows)).rows
+        if not found:
+            return Backlog(), []
         count = total = 0
-        for (size,) in sizes:
+        for size, _ in found:
             total += int(size or 0)
             if count and total > self._settings.batch_bytes:
                 break
             count += 1
-        return tx.scan(OUTBOX, Query(limit=count)).rows if count else []
+        return Backlog(len(found), int(found[0][1] or 0)), tx.scan(OUTBOX, Query(limit=count)).rows
 
     async def _hold(self) -> bool:
         """Whether this relay may send: its lease lasts for a while yet, or could be taken."""

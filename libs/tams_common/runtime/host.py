@@ -21,6 +21,7 @@ from tams_common.ids import new_id
 from tams_common.metrics import process_registry
 from tams_common.objects import Objects
 from tams_common.runtime import wiring
+from tams_common.runtime.event_metrics import EventMetrics
 from tams_common.runtime.service import AnyService, Built, Parts
 from tams_common.runtime.supervisor import Supervisor
 from tams_common.store import Store
@@ -155,6 +156,7 @@ class Host:
         checks = [self._check_ready, *(check for made in built.values() for check in made.checks)]
         for name, made in built.items():
             self._apps[name] = made.app or ServiceApp(made.routes)
+        EventMetrics(self._registry, {name: made.behaviours for name, made in built.items()}, clock=system_clock)
         self._supervisor = Supervisor()
         self._stack.push_async_callback(self._supervisor.stop)
         for name, made in built.items():
