@@ -1,6 +1,7 @@
 """The server: an `App` on a socket, by aiohttp's low-level server (an `aiohttp.web.Application` costs more)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ LINGER: Final = 2.0
 MAX_LINE: Final = 16 * 1024
 """Bytes of a request line, and of a header field."""
 SERVER: Final = "tams"
+EVENT_STREAM: Final = "text/event-stream"
+"""The type of bodies that have no end of their own: they end when the edge stops, and clients ask again."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -41,6 +44,8 @@ class Edge:
         self._grace = grace
         self._web: _Server | None = None
         self._server: asyncio.Server | None = None
+        self._stopping = False
+        self._endless: set[asyncio.Timeout] = set()
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listens, and returns the address; port 0 takes a free one. Raises `OSError`."""
@@ -60,10 +65,13 @@ class Edge:
         return str(address[0]), int(address[1])
 
     async def stop(self) -> None:
-        """Stops accepting, lets requests in progress finish, closes every connection."""
+        """Stops accepting, ends event streams, lets requests in progress finish, closes every connection."""
         if self._server is None or self._web is None:
             return
+        self._stopping = True
         self._server.close()
+        for life in self._endless:
+            life.reschedule(asyncio.get_running_loop().time())
         self._web.pre_shutdown()
         await self._web.shutdown(self._grace)
         await self._server.wait_closed()
@@ -78,7 +86,46 @@ class Edge:
             if not incoming.content.is_eof():
                 answer.force_close()
             return answer
-        return await _stream(incoming, response)
+        return await self._stream(incoming, response)
+
+    async def _stream(self, incoming: BaseRequest, response: Response) -> web.StreamResponse:
+        """Sends a body as it is produced; when that fails, the connection is cut: nobody takes it for complete."""
+        body = response.body
+        assert not isinstance(body, bytes)  # noqa: S101 — `_handle` sends those
+        answer = web.StreamResponse(status=response.status, headers=response.headers)
+        if not incoming.content.is_eof():
+            answer.force_close()
+        try:
+            await answer.prepare(incoming)
+            if answer.content_type == EVENT_STREAM:
+                await self._send_until_stopped(answer, body)
+            else:
+                await _send(answer, body)
+            async with asyncio.timeout(LINGER if self._stopping else STALL):
+                await answer.write_eof()
+        except (ConnectionError, TimeoutError) as error:
+            raise ConnectionResetError("the client is gone") from error
+        except Exception as error:
+            _log.error(
+                "response broken off", method=incoming.method, path=incoming.raw_path.partition("?")[0], exc_info=error
+            )
+            raise ConnectionResetError("the response was broken off") from error
+        finally:
+            await close_body(body)
+        return answer
+
+    async def _send_until_stopped(self, answer: web.StreamResponse, body: AsyncIterator[bytes]) -> None:
+        life = asyncio.timeout(0 if self._stopping else None)
+        try:
+            async with life:
+                self._endless.add(life)
+                try:
+                    await _send(answer, body)
+                finally:
+                    self._endless.discard(life)
+        except TimeoutError:
+            if not life.expired():
+                raise
 
     async def _answer(self, incoming: BaseRequest) -> Response:
         target = incoming.raw_path
@@ -168,30 +215,11 @@ def _relative(target: str) -> str:
     return f"{url.path or '/'}?{url.query}" if url.scheme else f"/{target}"
 
 
-async def _stream(incoming: BaseRequest, response: Response) -> web.StreamResponse:
-    """Sends a body as it is produced; when that fails, the connection is cut so that nobody takes it for complete."""
-    body = response.body
-    assert not isinstance(body, bytes)  # noqa: S101 — `_handle` sends those
-    answer = web.StreamResponse(status=response.status, headers=response.headers)
-    if not incoming.content.is_eof():
-        answer.force_close()
-    try:
-        await answer.prepare(incoming)
-        missing = answer.content_length
-        async for part in body:
-            async with asyncio.timeout(STALL):
-                await answer.write(part)
-            missing = None if missing is None else missing - len(part)
-        if missing:
-            raise ValueError(f"the body has {missing} bytes less than announced")
-        await answer.write_eof()
-    except (ConnectionError, TimeoutError) as error:
-        raise ConnectionResetError("the client is gone") from error
-    except Exception as error:
-        _log.error(
-            "response broken off", method=incoming.method, path=incoming.raw_path.partition("?")[0], exc_info=error
-        )
-        raise ConnectionResetError("the response was broken off") from error
-    finally:
-        await close_body(body)
-    return answer
+async def _send(answer: web.StreamResponse, body: AsyncIterator[bytes]) -> None:
+    missing = answer.content_length
+    async for part in body:
+        async with asyncio.timeout(STALL):
+            await answer.write(part)
+        missing = None if missing is None else missing - len(part)
+    if missing:
+        raise ValueError(f"the body has {missing} bytes less than announced")
