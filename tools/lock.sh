@@ -29,7 +29,7 @@ compile_image() {
 
 compile uv.txt requirements/uv.in
 compile vast-sdk-suite.txt requirements/vast-sdk-suite.in
-compile dev.txt --group dev --extra vast --extra kafka libs/pyproject.toml libs/vast_emulator/pyproject.toml \
+compile dev.txt --group dev --extra vast --extra kafka --extra s3 libs/pyproject.toml libs/vast_emulator/pyproject.toml \
     services/*/pyproject.toml demo/pyproject.toml bench/pyproject.toml
 compile_image api-gateway
 compile_image catalog --extra kafka --extra vast
