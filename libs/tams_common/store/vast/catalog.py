@@ -1,7 +1,6 @@
 """Schemas, tables and projections of one store, asked for and changed within one transaction."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -37,17 +36,17 @@ class Catalog:
     def create_schema(self) -> None:
         """Makes the schema and those above it; StartRefused without the bucket: buckets are made by operators."""
         try:
-            self._session.link.ask(partial(self._api.head_bucket, self._bucket), again=True)
+            self._session.link.ask(lambda session: session.api.head_bucket(self._bucket), again=True)
         except Missing:
             raise StartRefused(
                 f"configuration key TAMS_STORE_URL: there is no bucket {self._bucket}, or it holds no tables"
             ) from None
         path = ""
         for name in self._database.schema.split("/"):
-            listed = self._call(self._api.list_schemas, self._bucket, path, name_prefix=name, exact_match=True)
+            listed = self._call(VastdbApi.list_schemas, self._bucket, path, name_prefix=name, exact_match=True)
             path = f"{path}/{name}" if path else name
             if not listed[1]:
-                self._call(self._api.create_schema, self._bucket, path)
+                self._call(VastdbApi.create_schema, self._bucket, path)
 
     def tables(self) -> set[str]:
         """The names of all tables of the schema."""
@@ -55,27 +54,27 @@ class Catalog:
         following, more = 0, True
         while more:
             _, _, found, following, more, _ = self._call(
-                self._api.list_tables, self._bucket, self._database.schema, next_key=following
+                VastdbApi.list_tables, self._bucket, self._database.schema, next_key=following
             )
             names.update(table.name for table in found)
         return names
 
     def create_table(self, table: Stored) -> None:
         """Makes a table, sorted as declared."""
-        self._on(self._api.create_table, table, table.schema, sorting_key=list(table.sorting))
+        self._on(VastdbApi.create_table, table, table.schema, sorting_key=list(table.sorting))
 
     def add_columns(self, table: Stored, columns: Sequence[str]) -> None:
         """Adds columns; rows that are there hold nulls in them."""
-        self._on(self._api.add_columns, table, pa.schema([table.schema.field(name) for name in columns]))
+        self._on(VastdbApi.add_columns, table, pa.schema([table.schema.field(name) for name in columns]))
 
     def columns(self, table: Stored) -> dict[str, pa.DataType]:
         """The columns of a table with their types."""
-        listed = self._on(self._api.list_all_columns, table, sorted_columns=False)
+        listed = self._on(VastdbApi.list_all_columns, table, sorted_columns=False)
         return {field.name: field.type for field in listed}
 
     def extent(self, table: Stored) -> Extent:
         """How large a table is and how it lies."""
-        stats = self._on(self._api.get_table_stats, table)
+        stats = self._on(VastdbApi.get_table_stats, table)
         sorting = "as inserted"
         if stats.sorting_key_enabled:
             state = "done" if stats.sorting_done else f"score {stats.sorting_score}"
@@ -84,26 +83,22 @@ class Catalog:
 
     def projections(self, table: Stored) -> dict[str, tuple[int, int]]:
         """The projections of a table, with their rows and bytes."""
-        *_, found, _, _, _ = self._on(self._api.list_projections, table, include_list_stats=True)
+        *_, found, _, _, _ = self._on(VastdbApi.list_projections, table, include_list_stats=True)
         return {projection.name: (projection.num_rows, projection.size_in_bytes) for projection in found}
 
     def create_projection(self, table: Stored, projection: Projection) -> None:
         """Makes a projection that covers the order and the key of its rows; bodies are read by key."""
         rest = [name for name in table.layout.table.key if name not in projection.columns]
         columns = [(name, "Sorted") for name in projection.columns] + [(name, "Unsorted") for name in rest]
-        self._on(self._api.create_projection, table, projection.name, columns)
+        self._on(VastdbApi.create_projection, table, projection.name, columns)
 
     def drop_projection(self, table: Stored, name: str) -> None:
         """Removes a projection."""
-        self._on(self._api.drop_projection, table, name)
-
-    @property
-    def _api(self) -> VastdbApi:
-        return self._session.link.session().api
+        self._on(VastdbApi.drop_projection, table, name)
 
     def _on(self, method: Callable[..., T], table: Stored, *details: Any, **more: Any) -> T:  # noqa: ANN401
         return self._call(method, self._bucket, self._database.schema, table.name, *details, **more)
 
     def _call(self, method: Callable[..., T], *details: Any, **more: Any) -> T:  # noqa: ANN401
         transaction = self._session.transaction
-        return self._session.link.ask(partial(method, *details, txid=transaction.txid, **more))
+        return self._session.link.ask(lambda session: method(session.api, *details, txid=transaction.txid, **more))

@@ -65,8 +65,6 @@ def touch_value() -> int:
 def claim(session: Session, slots: Iterable[int]) -> None:
     """Updates the rows of `slots`: `Collided` when another open transaction, or one since this began, has one."""
     keys = [(slot,) for slot in sorted(set(slots))]
-    if not keys:
-        return
     stored = session.stored(CLAIMS)
     row_ids = list(session.row_ids(CLAIMS, keys).values())
     batch = stored.changes(row_ids, columns={TOUCH: [touch_value()] * len(row_ids)})

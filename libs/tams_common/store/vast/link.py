@@ -61,39 +61,40 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Link:
-    """A session of the SDK for one thread at a time.
+    """Connections to VAST DB: as many as there are threads that ask at once, each kept for the next one.
 
     It bypasses `Transaction.__enter__`, which looks for the ADBC driver, and `Table.select`, which opens a connection
-    and starts threads for each query: the same requests go out on the one connection that is kept.
+    and starts threads for each query: the same requests go out on the connections that are kept.
     """
 
     def __init__(self, place: Place, name: str) -> None:
         self._place = place
         self._name = name
-        self._session: Session | None = None
+        self._idle: list[Session] = []
 
     def begin(self) -> Transaction:
         """Opens a transaction. When the answer is lost, one that is never used expires at the server."""
-        session = self.session()
-        answer = self.ask(session.api.begin_transaction, again=True)
-        transaction = session.transaction()
-        transaction.txid = int(answer.headers["tabular-txid"])
-        return transaction
+
+        def begin(session: Session) -> Transaction:
+            answer = session.api.begin_transaction()
+            return _on(session, int(answer.headers["tabular-txid"]))
+
+        return self.ask(begin, again=True)
 
     def commit(self, transaction: Transaction) -> None:
         """Commits; after `Unavailable` the outcome is unknown, after `Collided` nothing happened."""
-        self.ask(partial(self.session().api.commit_transaction, transaction.txid))
+        self.ask(lambda session: session.api.commit_transaction(transaction.txid))
 
     def roll_back(self, transaction: Transaction) -> None:
         """Ends the transaction without effect."""
-        self.ask(partial(self.session().api.rollback_transaction, transaction.txid), again=True)
+        self.ask(lambda session: session.api.rollback_transaction(transaction.txid), again=True)
 
     def alive(self, transaction: Transaction) -> bool:
         """Whether the transaction is still open at the server."""
 
-        def look() -> bool:
+        def look(session: Session) -> bool:
             try:
-                self.session().api.get_transaction(transaction.txid)
+                session.api.get_transaction(transaction.txid)
             except NotFound:
                 return False
             return True
@@ -109,7 +110,7 @@ class Link:
         reached = dict.fromkeys(range(ask.config.num_sub_splits), 0)
         left = ask.most or ask.config.limit_rows_per_sub_split
         while left > 0 and any(row_id != _END for row_id in reached.values()):
-            page = partial(self._page, transaction, ask, filled=filled, reached=reached, limit=left)
+            page = partial(_page, transaction=transaction, ask=ask, filled=filled, reached=reached, limit=left)
             found, reached = self.ask(page, again=True)
             chunks += found
             if ask.most is not None:
@@ -123,30 +124,33 @@ class Link:
             self.insert(transaction, stored, batch=batch.slice(0, half))
             self.insert(transaction, stored, batch=batch.slice(half))
             return
-        self.ask(partial(self._table(transaction, stored).insert, batch))
+        self.ask(lambda session: _table(session, transaction, stored).insert(batch))
 
     def update(self, transaction: Transaction, stored: Stored, *, batch: pa.RecordBatch) -> None:
         """Writes new cells into rows, by row id."""
-        self.ask(partial(self._table(transaction, stored).update, batch))
+        self.ask(lambda session: _table(session, transaction, stored).update(batch))
 
     def delete(self, transaction: Transaction, stored: Stored, *, batch: pa.RecordBatch) -> None:
         """Removes rows, by row id."""
-        self.ask(partial(self._table(transaction, stored).delete, batch))
-
-    def session(self) -> Session:
-        """The SDK's session, connected at first use."""
-        if self._session is None:
-            self._session = self.ask(self._connect, again=True)
-        return self._session
+        self.ask(lambda session: _table(session, transaction, stored).delete(batch))
 
     def close(self) -> None:
         """Closes the connections."""
-        if self._session is not None:
-            self._session.api.__exit__()
-            self._session = None
+        while self._idle:
+            self._idle.pop().api.__exit__()
 
-    def ask(self, request: Callable[[], T], *, again: bool = False) -> T:
+    def ask(self, request: Callable[[Session], T], *, again: bool = False) -> T:
         """Makes one request: when the server is overloaded until it answers, after a broken connection once `again`."""
+        try:
+            session = self._idle.pop()
+        except IndexError:
+            session = self._patiently(self._connect, again=True)
+        try:
+            return self._patiently(partial(request, session), again=again)
+        finally:
+            self._idle.append(session)
+
+    def _patiently(self, request: Callable[[], T], *, again: bool) -> T:
         patience = time.monotonic() + _PATIENCE
         pause = _FIRST_PAUSE
         while True:
@@ -174,42 +178,52 @@ class Link:
             config=SessionConfig(data_endpoints=[place.endpoint]),
         )
 
-    def _table(self, transaction: Transaction, stored: Stored) -> TableInTransaction:
-        return TableInTransaction(stored.metadata, transaction, transaction._session_context)
 
-    def _page(
-        self,
-        transaction: Transaction,
-        ask: Ask,
-        *,
-        filled: Filled,
-        reached: dict[int, int],
-        limit: int,
-    ) -> tuple[list[pa.Table], dict[int, int]]:
-        """One page of each sub-split, and where they go on."""
-        ref, config = ask.stored.metadata.ref, ask.config
-        response = self.session().api.query_data(
-            ref.bucket,
-            ref.schema,
-            ref.table,
-            filled.body,
-            split=(0, config.num_splits, config.num_row_groups_per_sub_split),
-            num_sub_splits=config.num_sub_splits,
-            txid=transaction.txid,
-            limit_rows=limit,
-            sub_split_start_row_ids=reached.items(),
-        )
-        chunks: list[pa.Table] = []
-        following = dict(reached)
-        with response:
-            # Read piece by piece, the answer to a lookup takes longer to read than to send.
-            whole = pa.BufferReader(response.raw.read())
-            for sub_split, next_row_id, chunk in wire.parse_query_data_response(
-                conn=whole, schema=filled.schema, parser=filled.parser
-            ):
-                following[sub_split] = next_row_id
-                chunks.append(chunk)
-        return chunks, following
+def _on(session: Session, txid: int) -> Transaction:
+    """The transaction `txid` on another connection than that which began it."""
+    transaction = session.transaction()
+    transaction.txid = txid
+    return transaction
+
+
+def _table(session: Session, transaction: Transaction, stored: Stored) -> TableInTransaction:
+    transaction = _on(session, transaction.txid)
+    return TableInTransaction(stored.metadata, transaction, transaction._session_context)
+
+
+def _page(
+    session: Session,
+    *,
+    transaction: Transaction,
+    ask: Ask,
+    filled: Filled,
+    reached: dict[int, int],
+    limit: int,
+) -> tuple[list[pa.Table], dict[int, int]]:
+    """One page of each sub-split, and where they go on."""
+    ref, config = ask.stored.metadata.ref, ask.config
+    response = session.api.query_data(
+        ref.bucket,
+        ref.schema,
+        ref.table,
+        filled.body,
+        split=(0, config.num_splits, config.num_row_groups_per_sub_split),
+        num_sub_splits=config.num_sub_splits,
+        txid=transaction.txid,
+        limit_rows=limit,
+        sub_split_start_row_ids=reached.items(),
+    )
+    chunks: list[pa.Table] = []
+    following = dict(reached)
+    with response:
+        # Read piece by piece, the answer to a lookup takes longer to read than to send.
+        whole = pa.BufferReader(response.raw.read())
+        for sub_split, next_row_id, chunk in wire.parse_query_data_response(
+            conn=whole, schema=filled.schema, parser=filled.parser
+        ):
+            following[sub_split] = next_row_id
+            chunks.append(chunk)
+    return chunks, following
 
 
 def silence() -> None:

@@ -43,6 +43,10 @@ class Session:
     @property
     def transaction(self) -> Transaction:
         """The open transaction; begins one when there is none."""
+        return self.begin() if self._transaction is None else self._transaction
+
+    def begin(self) -> Transaction:
+        """Sees to it that a transaction is open, before several threads ask in it."""
         if self._transaction is None:
             self.failure = None
             self._transaction = self.link.begin()

@@ -17,6 +17,7 @@ from tams_common.store.transaction import SharedCommit
 from tams_common.store.vast import ledger
 from tams_common.store.vast.failures import Broken, Collided, Overloaded
 from tams_common.store.vast.flush import flush
+from tams_common.store.vast.lanes import Lanes
 from tams_common.store.vast.session import Session, end
 
 _ATTEMPTS: Final = 15
@@ -46,8 +47,9 @@ class Transactions:
     commit is under way, either comes first, and what was committed tells which.
     """
 
-    def __init__(self, session: Session, layouts: Layouts, *, patience: float) -> None:
+    def __init__(self, session: Session, layouts: Layouts, *, lanes: Lanes, patience: float) -> None:
         self._session = session
+        self._lanes = lanes
         self._layouts = layouts
         self._patience = patience
         self._prune_at = time.monotonic() + _PRUNE_SECONDS
@@ -72,8 +74,10 @@ class Transactions:
         self._prune_at = time.monotonic() + _PRUNE_SECONDS
         with suppress(TamsError):
             try:
+                record = _record()
                 ledger.prune(self._session, time.time_ns())
-                self._commit()
+                ledger.record(self._session, record)
+                self._commit(record)
             finally:
                 end(self._session)
 
@@ -108,8 +112,9 @@ class Transactions:
             outcomes = [self._outcome(commit, function) for function in functions]
             changes = commit.changes()
             if changes:
-                flush(session, self._layouts, changes=changes)
-                self._commit()
+                record = _record()
+                flush(session, self._layouts, changes=changes, lanes=self._lanes, commit=record)
+                self._commit(record)
         finally:
             end(self._session)
         return outcomes
@@ -128,10 +133,8 @@ class Transactions:
             raise self._session.failure
         return outcome
 
-    def _commit(self) -> None:
-        """Commits the session's transaction; raises `Broken` when it certainly did not happen."""
-        commit = ledger.Commit(uuid4().hex, time.time_ns())
-        ledger.record(self._session, commit)
+    def _commit(self, record: ledger.Commit) -> None:
+        """Commits the session's transaction, which leaves `record`; raises `Broken` when it certainly did not."""
         transaction = self._session.release()
         try:
             self._session.link.commit(transaction)
@@ -139,7 +142,7 @@ class Transactions:
             self._give_up(transaction)
             raise
         except Unavailable as error:
-            if not self._happened(transaction, commit.id):
+            if not self._happened(transaction, record.id):
                 raise Broken(f"a commit was lost: {error.detail}") from error
 
     def _happened(self, transaction: Transaction, id: str) -> bool:
@@ -163,6 +166,10 @@ class Transactions:
         """Ends a transaction without effect; one that cannot be reached expires."""
         with suppress(TamsError):
             self._session.link.roll_back(transaction)
+
+
+def _record() -> ledger.Commit:
+    return ledger.Commit(uuid4().hex, time.time_ns())
 
 
 def _pause(attempt: int) -> None:

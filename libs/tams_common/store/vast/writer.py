@@ -12,6 +12,7 @@ import msgspec
 
 from tams_common.store.port import Tx
 from tams_common.store.vast.database import Database
+from tams_common.store.vast.lanes import Lanes
 from tams_common.store.vast.session import Session
 from tams_common.store.vast.transactions import Outcome, Transactions
 
@@ -44,7 +45,8 @@ class Writer:
         self._queue: queue.SimpleQueue[Sequence[_Work]] = queue.SimpleQueue()
         self._arrived: list[_Job[Any]] = []
         self._session = database.session()
-        self._transactions = Transactions(self._session, database.layouts, patience=patience)
+        self._lanes = Lanes(f"store-{database.name}")
+        self._transactions = Transactions(self._session, database.layouts, lanes=self._lanes, patience=patience)
         self._thread = threading.Thread(target=self._serve, name=f"store-{database.name}", daemon=True)
         self._thread.start()
 
@@ -68,6 +70,7 @@ class Writer:
         self._hand_over()
         self._queue.put((None,))
         await asyncio.to_thread(self._thread.join)
+        self._lanes.close()
         self._session.link.close()
 
     def _hand_over(self) -> None:
