@@ -119,10 +119,10 @@ async def receiver() -> AsyncIterator[Receiver]:
     """A running receiver."""
     made = Receiver()
     server = web.Server(made.serve)
-    runner = web.ServerRunner(server)
+    runner = web.ServerRunner(server, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
         made.url = f"http://{host}:{port}"
