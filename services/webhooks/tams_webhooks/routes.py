@@ -3,6 +3,7 @@
 import msgspec
 
 from tams_common.http.routing import Handler, Route
+from tams_webhooks.handlers.events import Events
 from tams_webhooks.handlers.webhooks import Webhooks
 
 
@@ -11,10 +12,11 @@ class Handlers(msgspec.Struct, frozen=True, kw_only=True):
 
     webhooks: Webhooks
     get_keys: Handler
+    events: Events
 
 
 def routes(h: Handlers) -> tuple[Route, ...]:
-    """The list, in the specification's order; the public keys are ours."""
+    """The list, in the specification's order; the last ones are ours."""
     return (
         Route("GET", "/service/webhooks", h.webhooks.list),
         Route("POST", "/service/webhooks", h.webhooks.post),
@@ -22,4 +24,5 @@ def routes(h: Handlers) -> tuple[Route, ...]:
         Route("PUT", "/service/webhooks/{webhook_id}", h.webhooks.put),
         Route("DELETE", "/service/webhooks/{webhook_id}", h.webhooks.delete),
         Route("GET", "/.well-known/webhook-keys.json", h.get_keys),
+        Route("GET", "/events", h.events.get),
     )

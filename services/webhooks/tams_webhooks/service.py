@@ -4,6 +4,7 @@ from tams_common.inbox import Subscription
 from tams_common.runtime.service import Built, Parts, Service
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.consumers import all_events
+from tams_webhooks.handlers.events import Events
 from tams_webhooks.handlers.keys import GetKeys
 from tams_webhooks.handlers.webhooks import Webhooks
 from tams_webhooks.log import Tail
@@ -13,6 +14,7 @@ from tams_webhooks.pruning import Pruning
 from tams_webhooks.registering import Registrar
 from tams_webhooks.routes import Handlers, routes
 from tams_webhooks.secrets import open_vault
+from tams_webhooks.stream import EventStream
 from tams_webhooks.tables import TABLES
 
 
@@ -24,7 +26,10 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
     events = Subscription(parts.store, parts.bus, interest=all_events(parts.clock, tail), clock=parts.clock)
     pruning = Pruning(parts.store, config, clock=parts.clock)
     registrar = Registrar(parts.store, vault, check_url=sender.check_url, clock=parts.clock, new_id=parts.new_id)
-    handlers = Handlers(webhooks=Webhooks(registrar, parts.common), get_keys=GetKeys(signer.public_keys))
+    stream = EventStream(parts.store, tail, heartbeat=config.heartbeat, registry=parts.registry)
+    handlers = Handlers(
+        webhooks=Webhooks(registrar, parts.common), get_keys=GetKeys(signer.public_keys), events=Events(stream)
+    )
     return Built(routes=routes(handlers), behaviours=(events, tail, pruning))
 
 
