@@ -4,6 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -70,6 +71,7 @@ class Link:
     def __init__(self, place: Place, name: str) -> None:
         self._place = place
         self._name = name
+        self._first: Session | None = None
         self._idle: list[Session] = []
 
     def begin(self) -> Transaction:
@@ -136,6 +138,7 @@ class Link:
 
     def close(self) -> None:
         """Closes the connections."""
+        self._first = None
         while self._idle:
             self._idle.pop().api.__exit__()
 
@@ -144,7 +147,7 @@ class Link:
         try:
             session = self._idle.pop()
         except IndexError:
-            session = self._patiently(self._connect, again=True)
+            session = self._connect()
         try:
             return self._patiently(partial(request, session), again=again)
         finally:
@@ -168,6 +171,15 @@ class Link:
                 again = False
 
     def _connect(self) -> Session:
+        """A further connection; only the first one asks the server for its version."""
+        if self._first is None:
+            self._first = self._patiently(self._greet, again=True)
+            return self._first
+        session = copy(self._first)
+        session.api = self._first.api.with_endpoint(self._place.endpoint)
+        return session
+
+    def _greet(self) -> Session:
         place = self._place
         return Session(
             access=place.access_key,
