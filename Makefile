@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check fmt fuzz conformance bench vast-sdk-suite lock clean
+.PHONY: help setup run demo kafka test check fmt fuzz conformance bench vast-sdk-suite lock clean
 
 # More arguments for the program behind a target: make test ARGS="tests/common -x"
 ARGS ?=
@@ -29,6 +29,9 @@ test: setup ## Run every test (ARGS="tests/common -x"; STORE=vast for the system
 
 demo: setup ## Real media in and out (URL=http://… TOKEN=… FILE=clip.mp4; without URL a store of its own)
 	@TAMS_DEMO_TOKEN="$${TOKEN:-$${TAMS_DEMO_TOKEN:-}}" $(BIN)/python -m tams_demo $(if $(URL),--url "$(URL)") $(if $(FILE),--file "$(FILE)") $(ARGS)
+
+kafka: setup ## Start one Apache Kafka broker on loopback, data in .tams/kafka (ARGS=--help)
+	@exec $(BIN)/python -m tools.kafka $(ARGS)
 
 ##@ Quality
 

@@ -1,0 +1,194 @@
+"""One Apache Kafka broker on loopback, in KRaft mode, for development and tests: `python -m tools.kafka`.
+
+Where Docker answers it runs in a container; elsewhere on a Java 17 or later, with jars that Maven fetches once into the
+cache folder of the user. A data folder keeps its ports, so that a later start finds its clients again.
+"""
+
+import argparse
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tools.kafka_runners import VERSION, CannotRun, Container, Java, Runner, advertised, docker_answers
+
+STARTED: Final = "Kafka Server started"
+START_SECONDS: Final = 120.0
+USUAL_PORT: Final = 9092
+_PORTS: Final = (20000, 32000)
+"""Below the range from which systems take ports for outgoing connections: a stopped broker finds its port free."""
+
+_SMALL: Final = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",
+    "offsets.topic.num.partitions": "1",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "log.segment.bytes": "16777216",
+    "log.index.size.max.bytes": "65536",
+    "log.cleaner.dedupe.buffer.size": "2097152",
+    "num.network.threads": "1",
+    "num.io.threads": "2",
+    "num.recovery.threads.per.data.dir": "1",
+}
+
+
+class Broker:
+    """A broker whose files are in `data`; it can be killed and started again on what it has kept.
+
+    `port` is where clients reach it, 0 for a free one; `extra` are further properties of the server. Both count only
+    where `data` is new. Another listener is a property `listeners.NAME`, its value the protocol; `ports` has them all.
+    """
+
+    def __init__(self, data: Path, *, port: int = 0, extra: Mapping[str, str] | None = None) -> None:
+        self.data = data.absolute()
+        self.ports: dict[str, int] = {}
+        self._runner: Runner | None = None
+        self._port = port
+        self._extra = dict(extra or {})
+
+    @property
+    def address(self) -> str:
+        """`host:port` for clients."""
+        return f"127.0.0.1:{self.ports['PLAINTEXT']}"
+
+    @property
+    def pid(self) -> int:
+        """The process that is the broker; of a container, that which watches it."""
+        return self._made().process.pid
+
+    def start(self) -> None:
+        """Starts it and returns when it serves. Raises `CannotRun`."""
+        runner = self._made()
+        self.ports = advertised(self.data)
+        runner.start()
+        try:
+            self._wait(runner)
+        except BaseException:
+            runner.kill()
+            raise
+
+    def stop(self) -> None:
+        """Stops it in order."""
+        self._made().stop()
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._made().kill()
+
+    def wait(self) -> int:
+        """Waits until it ends; its exit status."""
+        return self._made().process.wait()
+
+    def tail(self) -> str:
+        """The last things it has said."""
+        return "\n".join((self.data / "broker.log").read_text(errors="replace").splitlines()[-20:])
+
+    def _made(self) -> Runner:
+        if self._runner is None:
+            self.data.mkdir(parents=True, exist_ok=True)
+            self._runner = Container(self.data) if docker_answers() else Java(self.data)
+            if not (self.data / "server.properties").exists():
+                self._set_up(self._runner)
+        return self._runner
+
+    def _set_up(self, runner: Runner) -> None:
+        self._write_properties(runner)
+        try:
+            runner.prepare()
+        except BaseException:
+            (self.data / "server.properties").unlink()
+            raise
+
+    def _write_properties(self, runner: Runner) -> None:
+        named = {
+            key.removeprefix("listeners."): self._extra.pop(key)
+            for key in list(self._extra)
+            if key.startswith("listeners.")
+        }
+        protocols = {"PLAINTEXT": "PLAINTEXT", **named, "CONTROLLER": "PLAINTEXT"}
+        ports = dict(zip(protocols, free_ports(len(protocols)), strict=True))
+        if self._port:
+            ports["PLAINTEXT"] = self._port
+        clients = [name for name in protocols if name != "CONTROLLER"]
+        places = {name: f"{runner.host if name in clients else '127.0.0.1'}:{port}" for name, port in ports.items()}
+        properties = _SMALL | {
+            "listeners": ",".join(f"{name}://{place}" for name, place in places.items()),
+            "advertised.listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in clients),
+            "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports['CONTROLLER']}",
+            "log.dirs": runner.log_dirs,
+        }
+        text = "".join(f"{key}={value}\n" for key, value in (properties | self._extra).items())
+        (self.data / "server.properties").write_text(text)
+
+    def _wait(self, runner: Runner) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while STARTED not in runner.said():
+            if runner.process.poll() is not None:
+                raise CannotRun(f"the broker ended at its start:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise CannotRun(f"the broker did not start within {START_SECONDS:.0f} s:\n{self.tail()}")
+            time.sleep(0.05)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nobody listens on."""
+    found: list[int] = []
+    while len(found) < count:
+        port = _PORTS[0] + secrets.randbelow(_PORTS[1] - _PORTS[0])
+        if port not in found and is_free(port):
+            found.append(port)
+    return found
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on `port` of loopback."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs a broker until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="make kafka", description="Run one Apache Kafka broker on loopback.")
+    parser.add_argument("--data", type=Path, default=Path(".tams/kafka"), help="folder of its data [.tams/kafka]")
+    parser.add_argument(
+        "--port", type=int, default=USUAL_PORT if is_free(USUAL_PORT) else 0, help="[9092 or a free one]"
+    )
+    options = parser.parse_args(arguments)
+    broker = Broker(options.data, port=options.port)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        broker.start()
+        print(f"\n  Apache Kafka {VERSION} listens on {broker.address}, data in {options.data}\n")
+        print(f"    export TAMS_BUS_URL=kafka://{broker.address}\n    make run\n\n  Ctrl-C stops it.", flush=True)
+        status = broker.wait()
+        print(broker.tail(), file=sys.stderr)
+        return status or 1
+    except CannotRun as error:
+        print(f"kafka: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        broker.stop()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
