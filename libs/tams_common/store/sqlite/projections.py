@@ -1,9 +1,9 @@
 """Projections on SQLite: indexes that can be dropped and made anew beside a running store."""
 
-from tams_common.errors import StartRefused
+from tams_common.store.migration import check_projection
 from tams_common.store.port import ProjectionStatus
 from tams_common.store.sqlite.database import Database
-from tams_common.store.sqlite.schema import index_names, stored_tables
+from tams_common.store.sqlite.schema import index_names, registry
 from tams_common.store.sqlite.session import Session
 from tams_common.store.sqlite.sql import quoted
 
@@ -31,9 +31,7 @@ def switch(database: Database, session: Session, *, table: str, name: str, enabl
     text = database.texts[table]
     session.execute("BEGIN IMMEDIATE")
     try:
-        stored = stored_tables(session).get(table)
-        if stored is None or stored.declaration.projections.get(name) != projection.columns:
-            raise StartRefused(f"projection {name} of table {table} is not migrated: run `tams tables migrate`")
+        check_projection(database.layouts.named()[table], registry(session).get(table), name=name)
         if (text.projection_index(name) in index_names(session)) is not enabled:
             session.execute(text.create_projection(name, projection.columns) if enabled else text.drop_projection(name))
         session.execute("COMMIT")

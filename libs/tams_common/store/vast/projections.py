@@ -1,11 +1,11 @@
 """Projections of one store: which are there, and switching them while the store is in use."""
 
-from tams_common.errors import StartRefused
+from tams_common.store.migration import check_projection
 from tams_common.store.port import ProjectionStatus
 from tams_common.store.vast.catalog import Catalog
 from tams_common.store.vast.database import Database
 from tams_common.store.vast.failures import Missing
-from tams_common.store.vast.schema import transact
+from tams_common.store.vast.schema import registry, transact
 from tams_common.store.vast.session import Session
 from tams_common.store.vast.stored import Stored
 
@@ -31,10 +31,8 @@ def switch(database: Database, session: Session, *, table: str, name: str, enabl
     stored = database.declared[table]
 
     def work(catalog: Catalog) -> None:
-        try:
-            there = name in catalog.projections(stored)
-        except Missing:
-            raise StartRefused(f"table {table} is not there yet: run `tams tables migrate` first") from None
+        check_projection(stored.layout, registry(database, session).get(table), name=name)
+        there = name in catalog.projections(stored)
         if enabled and not there:
             catalog.create_projection(stored, projection)
         elif there and not enabled:

@@ -8,8 +8,7 @@ import pyarrow as pa
 from vastdb.table_metadata import TableMetadata, TableRef, TableType
 
 from tams_common.store.column import Kind
-from tams_common.store.layout import AnyLayout, Layout
-from tams_common.store.table import Small, Table
+from tams_common.store.layout import AnyLayout
 from tams_common.store.vast.forms import Forms
 
 TOUCH: Final = "tams_touch"
@@ -64,11 +63,6 @@ def rows_of(chunks: Iterable[pa.Table]) -> list[tuple[Any, ...]]:
     for chunk in chunks:
         rows += zip(*(column.to_pylist() for column in chunk.columns), strict=True)
     return rows
-
-
-def own_layout(row: type[msgspec.Struct], name: str, *, key: tuple[str, ...]) -> Layout[Any]:
-    """The layout of a table that the adapter keeps for itself."""
-    return Layout(Table(name, row, key=key, paging=Small()))
 
 
 def _sorting(layout: AnyLayout) -> tuple[str, ...]:
