@@ -60,18 +60,21 @@ async def test_a_certificate_may_be_for_an_address(
 
 
 @pytest.mark.parametrize(
-    ("identity", "not_after", "reason"),
-    [("other.example", None, "Hostname mismatch"), (HOST, LONG_AGO + timedelta(days=1), "certificate has expired")],
+    ("fault", "reason"),
+    [
+        (("other.example", None), "Hostname mismatch"),
+        ((HOST, LONG_AGO + timedelta(days=1)), "certificate has expired"),
+    ],
 )
 async def test_a_certificate_that_does_not_fit_is_a_failure(
     senders: Senders,
     authority: trustme.CA,
     trusting: ssl.SSLContext,
     *,
-    identity: str,
-    not_after: datetime | None,
+    fault: tuple[str, datetime | None],
     reason: str,
 ) -> None:
+    identity, not_after = fault
     certificate = authority.issue_cert(identity, not_before=LONG_AGO, not_after=not_after)
     async with peer(answering(NO_CONTENT), tls=server_side(certificate)) as there:
         answer = await senders(lookup=HERE, tls=trusting).send(there.url(HOST, scheme="https"), b"{}", headers={})

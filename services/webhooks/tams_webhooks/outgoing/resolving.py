@@ -39,9 +39,7 @@ class GuardedResolver(AbstractResolver):
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int = 0, *_args: object, **_kwargs: object) -> list[ResolveResult]:
         """The addresses of `host`; raises `InvalidInput` for a host that may not be reached, `OSError` for none."""
         return [
             ResolveResult(
