@@ -10,6 +10,7 @@ from tests.api_gateway.gateways import World
 from tests.spec import Spec
 
 ID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+DELIVERIES = "/service/webhooks/{webhook_id}/deliveries"
 
 
 def shape(path: str) -> str:
@@ -51,6 +52,10 @@ def test_every_route_is_listed_once() -> None:
         ("PUT", "/flows/{flow_id}/read_only", {WRITE}),
         ("POST", "/flows/{flow_id}/storage", {WRITE}),
         ("PUT", "/service/webhooks/{webhook_id}", {READ, WRITE}),
+        ("GET", DELIVERIES, {READ}),
+        ("POST", f"{DELIVERIES}/replay", {READ, WRITE}),
+        ("GET", "/events", {READ}),
+        ("GET", "/asyncapi.json", {ADMIN, READ, WRITE, DELETE}),
         ("GET", "/service/profiles", {READ}),
         ("POST", "/service/profiles/{profile_id}", {WRITE}),
     ],

@@ -109,6 +109,15 @@ SPECIFICATION: Final = (
 EXTENSIONS: Final = (
     Public("GET", "/media/{key}", SEGMENTS, _SIGNED),
     Public("PUT", "/media/{key}", SEGMENTS, _SIGNED, None),
+    # Deliveries of webhooks
+    Public("GET", "/service/webhooks/{webhook_id}/deliveries", WEBHOOKS, _READ),
+    Public("POST", "/service/webhooks/{webhook_id}/deliveries/replay", WEBHOOKS, _READ_OR_WRITE),
+    Public("GET", "/service/webhooks/{webhook_id}/deliveries/replays", WEBHOOKS, _READ),
+    Public("POST", "/service/webhooks/{webhook_id}/deliveries/test", WEBHOOKS, _READ_OR_WRITE),
+    Public("GET", "/.well-known/webhook-keys.json", WEBHOOKS, _EVERYONE),
+    # Events
+    Public("GET", "/events", WEBHOOKS, _READ),
+    Public("GET", "/asyncapi.json", WEBHOOKS, _ANY),
     # About the store, for everyone
     Public("GET", "/openapi.json", GATEWAY, _EVERYONE),
     Public("GET", "/docs", GATEWAY, _EVERYONE),
