@@ -149,6 +149,8 @@ async def _first_or_second(
 
 async def _leave(response: aiohttp.ClientResponse) -> None:
     """Reads what little is left of an answer; one that does not end soon loses its connection."""
+    if response.content.at_eof():
+        return
     left = REST
     try:
         async with asyncio.timeout(PATIENCE):
