@@ -1,6 +1,6 @@
 """Unflushed writes laid over a backend: reads through it see them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -55,9 +55,14 @@ class Remembering:
         known: dict[Key, R | None] = self._known.setdefault(table.name, {})
         unknown = [key for key in keys if key not in known]
         if unknown:
-            known.update(dict.fromkeys(unknown))
-            known.update(self._below.fetch(table, unknown))
+            self.learn(table, unknown, rows=self._below.fetch(table, unknown))
         return {key: row for key in keys if (row := known[key]) is not None}
+
+    def learn(self, table: Table[R], keys: Sequence[Key], *, rows: Mapping[Key, R]) -> None:
+        """Remembers that of `keys` there are only `rows`."""
+        known = self._known.setdefault(table.name, {})
+        known.update(dict.fromkeys(keys))
+        known.update(rows)
 
     def fetch_page(self, table: AnyTable, columns: Sequence[str], *, query: Query) -> Page[tuple[Scalar, ...]]:
         """As `Backend.fetch_page`."""

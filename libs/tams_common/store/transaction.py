@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from tams_common.errors import Conflict
 from tams_common.store.buffer import AnyChanges, TableBuffer
 from tams_common.store.layout import Layout, Layouts
-from tams_common.store.overlay import Overlay, Remembering
+from tams_common.store.overlay import Overlay
 from tams_common.store.port import Tx
 from tams_common.store.snapshot import Backend, Snapshot
 from tams_common.store.table import AnyTable, Key, R, Table
@@ -108,7 +108,7 @@ class SharedCommit:
 
     def __init__(self, layouts: Layouts, backend: Backend) -> None:
         self._layouts = layouts
-        self._overlay = Overlay(layouts, Remembering(backend))
+        self._overlay = Overlay(layouts, backend)
 
     def run(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` and keeps its writes for the flush; what `fn` raises comes out, and nothing is kept."""

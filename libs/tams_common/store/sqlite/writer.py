@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 import msgspec
 
 from tams_common.errors import Unavailable
+from tams_common.store.overlay import Remembering
 from tams_common.store.port import Tx
 from tams_common.store.sqlite.database import Database
 from tams_common.store.sqlite.session import Session
@@ -129,7 +130,7 @@ class Writer:
         session = self._session
         session.execute("BEGIN IMMEDIATE")
         try:
-            commit = SharedCommit(self._database.layouts, session)
+            commit = SharedCommit(self._database.layouts, Remembering(session))
             outcomes = [_outcome(job.answer, partial(commit.run, job.fn)) for job in jobs]
             changes = commit.changes()
             if changes and not session.connection.in_transaction:

@@ -1,11 +1,14 @@
 """Windows of one table that are asked for at once become one request: VAST DB takes an OR of ranges on one column."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from tams_common.store.vast.link import Answer, Ask
 from tams_common.store.where import AnyOf, Between, Compare, Condition
+
+N = TypeVar("N")
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -52,6 +55,26 @@ def range_of(ask: Ask) -> Range | None:
     if column not in ask.columns or not lows or not highs:
         return None
     return Range(ask, Between(column, max(lows), min(highs)), tuple(others))
+
+
+def joined(asks: Mapping[N, Ask]) -> list[list[tuple[N, Ask]]]:
+    """`asks`, which go by any names, in groups that `answers` asks for together."""
+    groups: list[tuple[Range | None, list[tuple[N, Ask]]]] = []
+    for name, ask in asks.items():
+        range_ = range_of(ask)
+        same = (group for first, group in groups if first is not None and range_ is not None and range_.fits(first))
+        group = next(same, None)
+        if group is None:
+            groups.append((range_, [(name, ask)]))
+        else:
+            group.append((name, ask))
+    return [group for _, group in groups]
+
+
+def answers(asks: Sequence[Ask], ask: Callable[[Ask], Answer]) -> list[Answer]:
+    """The answers to a group."""
+    ranges = [range_ for range_ in map(range_of, asks) if range_ is not None]
+    return together(ranges, ask) if len(asks) > 1 else [ask(asks[0])]
 
 
 def together(ranges: Sequence[Range], ask: Callable[[Ask], Answer]) -> list[Answer]:

@@ -2,8 +2,9 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import compress
 from typing import Any, Final
 from uuid import uuid4
 
@@ -12,11 +13,11 @@ from vastdb.transaction import Transaction
 
 from tams_common.errors import Conflict, OutcomeUnknown, TamsError, Unavailable
 from tams_common.store.layout import Layouts
-from tams_common.store.port import Tx
 from tams_common.store.transaction import SharedCommit
 from tams_common.store.vast import ledger
 from tams_common.store.vast.failures import Broken, Collided, Overloaded
 from tams_common.store.vast.flush import flush
+from tams_common.store.vast.gathering import Function, Gathering, Unanswered
 from tams_common.store.vast.lanes import Lanes
 from tams_common.store.vast.session import Session, end
 
@@ -29,8 +30,6 @@ _LONGEST_PAUSE: Final = 0.5
 _GRACE: Final = 0.05
 """The share of the patience that a commit under way gets to finish."""
 _PRUNE_SECONDS: Final = 600.0
-
-Function = Callable[[Tx], Any]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -108,8 +107,14 @@ class Transactions:
     def _together(self, functions: Sequence[Function]) -> list[Outcome]:
         session = self._session
         try:
-            commit = SharedCommit(self._layouts, session)
-            outcomes = [self._outcome(commit, function) for function in functions]
+            reads = Gathering(session, self._layouts, lanes=self._lanes)
+            reads.live = len(functions) == 1
+            commit, outcomes = self._attempt(functions, reads)
+            if reads.asked:
+                stopped = [isinstance(outcome.error, Unanswered) for outcome in outcomes]
+                reads.rehearse(list(compress(functions, stopped)))
+                reads.live = True
+                commit, outcomes = self._attempt(functions, reads)
             changes = commit.changes()
             if changes:
                 record = _record()
@@ -118,6 +123,10 @@ class Transactions:
         finally:
             end(self._session)
         return outcomes
+
+    def _attempt(self, functions: Sequence[Function], reads: Gathering) -> tuple[SharedCommit, list[Outcome]]:
+        commit = SharedCommit(self._layouts, reads.memory)
+        return commit, [self._outcome(commit, function) for function in functions]
 
     def _outcome(self, commit: SharedCommit, function: Function) -> Outcome:
         try:
