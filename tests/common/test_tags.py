@@ -10,6 +10,7 @@ from tams_common.store import Query, Reader
 from tams_common.store.evaluation import holds
 from tams_common.tags import TagQuery, tag_tokens
 from tests.common.store.tables import ITEMS, Item
+from tests.conformance import rule
 from tests.stores import make_store
 
 TAGS = {"a": "x", "b": ["1", "2", "1"], "c": "", "d|e=f\\": ["g|=h", "\0"], "none": [], "": "empty"}
@@ -45,6 +46,7 @@ def query_of(values: dict[str, set[str]], presence: dict[str, bool]) -> TagQuery
     return TagQuery({name: frozenset(wanted) for name, wanted in values.items()}, presence)
 
 
+@rule("TAG-2", "TAG-3", "TAG-4")
 @pytest.mark.parametrize(("values", "presence", "matches"), CASES)
 def test_tags_meet_every_condition(values: dict[str, set[str]], presence: dict[str, bool], *, matches: bool) -> None:
     assert query_of(values, presence).matches(TAGS) is matches

@@ -13,6 +13,7 @@ from tams_webhooks.secrets import open_vault
 from tams_webhooks.status import edited
 from tams_webhooks.tables import LANES, PARKED, REPLAYS, WEBHOOKS, LaneRow, ParkedRow, ReplayRow, Status, WebhookRow
 from tams_webhooks.webhook import Asked
+from tests.conformance import rule
 from tests.spec import Spec
 from tests.webhooks.rig import CONFIG, FLOW, OTHER_FLOW, Rig, flow_event, running
 
@@ -86,6 +87,7 @@ async def hook(rig: Rig) -> Hook:
     return Hook(rig, (await rig.client.post(HOOKS, body)).json())
 
 
+@rule("WHK-14")
 @pytest.mark.parametrize(
     ("status", "asked", "after"),
     [
@@ -102,11 +104,13 @@ def test_what_clients_make_of_a_status(status: Status, asked: Asked, after: Stat
     assert edited(status, asked) == after
 
 
+@rule("WHK-15")
 def test_an_error_cannot_be_disabled() -> None:
     with pytest.raises(InvalidInput, match="error"):
         edited("error", "disabled")
 
 
+@rule("WHK-9", "WHK-30", "TAG-8")
 async def test_a_put_replaces_all(rig: Rig, hook: Hook, spec: Spec) -> None:
     url = rig.receiver.at("/other").url
     shown = await hook.put(url=url, events=["sources/created"], flow_ids=None, source_ids=[], tags=None)
@@ -134,6 +138,7 @@ async def test_what_was_shown_can_be_put(rig: Rig, hook: Hook) -> None:
     assert await hook.put(error=shown["error"]) == hook.shown
 
 
+@rule("WHK-9")
 @pytest.mark.parametrize("member", ["id", "url", "events", "status"])
 async def test_what_is_required(rig: Rig, hook: Hook, member: str) -> None:
     body = {name: value for name, value in hook.shown.items() if name != member}
@@ -141,6 +146,7 @@ async def test_what_is_required(rig: Rig, hook: Hook, member: str) -> None:
     await rig.client.put(hook.path, expect=400)
 
 
+@rule("WHK-9")
 async def test_the_id_is_that_of_the_path(rig: Rig, hook: Hook) -> None:
     other = (await rig.client.post(HOOKS, {"url": rig.receiver.at().url, "events": []})).json()
     answer = await rig.client.put(hook.path, other, expect=404)
@@ -148,6 +154,7 @@ async def test_the_id_is_that_of_the_path(rig: Rig, hook: Hook) -> None:
     assert (await rig.client.get(hook.path)).json() == hook.shown
 
 
+@rule("WHK-10")
 @pytest.mark.parametrize(
     ("member", "value"),
     [
@@ -175,6 +182,7 @@ async def test_a_url_that_was_forbidden_meanwhile_can_stay_but_not_be_chosen(tmp
         assert (await hook.put(url="http://127.0.0.1:9/b", expect=400))["field"] == "$.url"
 
 
+@rule("WHK-11")
 @pytest.mark.parametrize(
     ("changes", "secret"),
     [
@@ -216,6 +224,7 @@ async def test_disabling_takes_the_lane_from_its_replica(rig: Rig, hook: Hook, s
     assert await hook.lane() == (lane, parked, replays)
 
 
+@rule("WHK-14")
 async def test_leaving_disabled_starts_at_the_end_of_the_log(hook: Hook) -> None:
     await hook.be("disabled")
     assert (await hook.put())["status"] == "created"
@@ -224,6 +233,7 @@ async def test_leaving_disabled_starts_at_the_end_of_the_log(hook: Hook) -> None
     assert (parked, replays) == ([], [])
 
 
+@rule("WHK-14", "WHK-15", "WHK-16", "ERR-2", "ERR-3")
 async def test_leaving_error_goes_on_where_it_was_and_at_once(rig: Rig, hook: Hook, spec: Spec) -> None:
     await hook.be("error")
     shown = (await rig.client.get(hook.path)).json()

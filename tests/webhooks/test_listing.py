@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance import rule
 from tests.spec import Spec
 from tests.webhooks.rig import Rig
 
@@ -36,6 +37,23 @@ async def paths(rig: Rig, query: str) -> str:
     return "".join(shown["url"][-1] for shown in answer.json())
 
 
+@rule(
+    "WHK-2",
+    "WHK-34",
+    "TAG-2",
+    "TAG-3",
+    "TAG-4",
+    "TAG-5",
+    "TAG-6",
+    "TAG-7",
+    "SORT-2",
+    "SORT-6",
+    "SORT-7",
+    "HEAD-2",
+    "HEAD-3",
+    "HEAD-4",
+    "PAG-11",
+)
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -68,6 +86,7 @@ async def test_filters(tagged: Rig, query: str, found: str) -> None:
     assert await paths(tagged, query) == found
 
 
+@rule("TAG-10", "PAG-5", "PAG-18")
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -85,6 +104,7 @@ async def test_a_bad_query_is_refused_by_its_name(rig: Rig, query: str, field: s
     await rig.client.head(f"{HOOKS}?{query}", expect=400)
 
 
+@rule("WHK-2")
 async def test_a_list_as_the_specification_has_it(rig: Rig, spec: Spec) -> None:
     [example] = spec.example("webhook-get-200-list")
     await rig.register(example["url"], api_key_name=example["api_key_name"], events=example["events"])
@@ -96,6 +116,7 @@ async def test_a_list_as_the_specification_has_it(rig: Rig, spec: Spec) -> None:
         assert webhook.keys() == example.keys() | {"tags"}
 
 
+@rule("PAG-1", "PAG-4", "PAG-6", "PAG-7", "PAG-8", "PAG-10", "PAG-12", "PAG-14", "PAG-17", "SORT-11")
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("limit", [1, 2, 7, 8, 300])
 async def test_pages_show_each_webhook_once(rig: Rig, *, limit: int, reverse: bool) -> None:
@@ -125,12 +146,14 @@ async def walk(rig: Rig, path: str, *, limit: int) -> list[Any]:
     return found
 
 
+@rule("PAG-18")
 async def test_a_page_of_another_query_is_refused(tagged: Rig) -> None:
     key = (await tagged.client.get(f"{HOOKS}?limit=1")).headers["x-paging-nextkey"]
     assert len((await tagged.client.get(f"{HOOKS}?page={key}&limit=2")).json()) == 2
     await tagged.client.get(f"{HOOKS}?page={key}&reverse_order=true", expect=400)
 
 
+@rule("PAG-3", "PAG-4")
 async def test_limits(rig: Rig) -> None:
     for _ in range(31):
         await rig.register(rig.receiver.at().url)

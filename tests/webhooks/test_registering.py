@@ -11,12 +11,13 @@ from tams_common.store.table import AnyTable
 from tams_webhooks.log import append
 from tams_webhooks.tables import LANES, PARKED, REPLAYS, WEBHOOKS, ParkedRow, ReplayRow
 from tests.common.http_client import BASE_URL
+from tests.conformance import rule
 from tests.spec import Spec
 from tests.webhooks.rig import ALL_TYPES, FLOW, Rig, flow_event
 
 HOOKS = "/service/webhooks"
 UNKNOWN = "90000000-0000-4000-8000-000000000001"
-MINIMAL: dict[str, Any] = {"url": "https://hook.example.com/in?a=%2C", "events": ["flows/created"]}
+MINIMAL: dict[str, Any] = {"url": "https://127.0.0.1:9/in?a=%2C", "events": ["flows/created"]}
 STRANGER = Principal("stranger", frozenset({READ, WRITE}))
 OPERATOR = Principal("operator", frozenset({ADMIN}))
 FULL: dict[str, Any] = {
@@ -36,6 +37,7 @@ FULL: dict[str, Any] = {
 }
 
 
+@rule("WHK-3", "WHK-4", "WHK-7", "WHK-8", "WHK-27", "WHK-28", "WHK-29", "WHK-34")
 async def test_what_was_posted_is_shown(rig: Rig, spec: Spec) -> None:
     secret = {"api_key_value": "never shown", "status": "disabled"}
     answer = await rig.client.post(HOOKS, FULL | secret)
@@ -48,12 +50,14 @@ async def test_what_was_posted_is_shown(rig: Rig, spec: Spec) -> None:
     await rig.client.head(f"{HOOKS}/{shown['id']}")
 
 
+@rule("WHK-4", "WHK-13")
 async def test_defaults(rig: Rig, spec: Spec) -> None:
     shown = (await rig.client.post(HOOKS, MINIMAL)).json()
     assert shown == MINIMAL | {"id": shown["id"], "status": "created", "tags": {}}
     spec.schema("webhook-get").validate(shown)
 
 
+@rule("WHK-3")
 async def test_each_post_makes_another(rig: Rig, spec: Spec) -> None:
     first, second = [(await rig.client.post(HOOKS, spec.example("webhook-post"))).json() for _ in range(2)]
     assert first.pop("id") != second.pop("id")
@@ -71,21 +75,25 @@ async def test_members_that_no_schema_knows_are_ignored(rig: Rig) -> None:
     assert shown["id"] != UNKNOWN
 
 
+@rule("WHK-5")
 @pytest.mark.parametrize("event", ALL_TYPES)
 async def test_every_type_of_event_is_known(rig: Rig, event: str) -> None:
     assert (await rig.client.post(HOOKS, MINIMAL | {"events": [event]})).json()["events"] == [event]
 
 
+@rule("WHK-6")
 async def test_no_events_are_a_webhook_all_the_same(rig: Rig) -> None:
     assert (await rig.client.post(HOOKS, MINIMAL | {"events": []})).json()["events"] == []
 
 
+@rule("WHK-25")
 async def test_absent_filters_and_empty_ones_stay_apart(rig: Rig) -> None:
     for name in ("flow_ids", "source_ids", "flow_collected_by_ids", "source_collected_by_ids", "accept_get_urls"):
         shown = (await rig.client.post(HOOKS, MINIMAL | {name: []})).json()
         assert {key: value for key, value in shown.items() if value == []} == {name: []}
 
 
+@rule("WHK-4", "WHK-5", "WHK-19", "TAG-1")
 @pytest.mark.parametrize(
     ("member", "value"),
     [
@@ -126,6 +134,7 @@ async def test_what_a_schema_forbids_is_refused_by_its_name(rig: Rig, member: st
     assert (await rig.client.get(HOOKS)).json() == []
 
 
+@rule("WHK-4", "GEN-19")
 @pytest.mark.parametrize("member", ["url", "events"])
 async def test_what_is_required(rig: Rig, member: str) -> None:
     body = {name: value for name, value in MINIMAL.items() if name != member}
@@ -133,6 +142,7 @@ async def test_what_is_required(rig: Rig, member: str) -> None:
     await rig.client.post(HOOKS, expect=400)
 
 
+@rule("WHK-32")
 @pytest.mark.parametrize(
     "url",
     [
@@ -165,6 +175,7 @@ async def test_a_url_that_is_no_receivers_is_refused(rig: Rig, url: str) -> None
     assert answer.json()["message"].startswith("url")
 
 
+@rule("WHK-33")
 @pytest.mark.parametrize(
     "name",
     [
@@ -181,6 +192,7 @@ async def test_a_header_that_is_not_free_is_refused(rig: Rig, name: str) -> None
     assert b"hidden" not in answer.body
 
 
+@rule("WHK-33")
 @pytest.mark.parametrize(
     "value", ["a\r\nb: c", "hidden\n", "hidden\r", "hidden\0", "\x1f", "\x7f", " hidden", "hidden "]
 )
@@ -212,6 +224,7 @@ async def test_what_is_too_large_is_refused(rig: Rig) -> None:
     assert (await rig.client.post(HOOKS, wide, expect=400)).json()["field"] == "$.tags"
 
 
+@rule("WHK-8", "WHK-9", "WHK-12", "WHK-34")
 @pytest.mark.parametrize("path", [UNKNOWN, "no-uuid", FLOW.upper().replace("1", "A", 1)])
 async def test_an_unknown_id_is_not_found(rig: Rig, path: str) -> None:
     await rig.client.get(f"{HOOKS}/{path}", expect=404)
@@ -220,6 +233,7 @@ async def test_an_unknown_id_is_not_found(rig: Rig, path: str) -> None:
     await rig.client.delete(f"{HOOKS}/{path}", expect=404)
 
 
+@rule("WHK-12")
 async def test_a_deleted_webhook_is_gone_with_all_that_waited_for_it(rig: Rig) -> None:
     kept, gone = [await rig.register(rig.receiver.at().url) for _ in range(2)]
 
@@ -242,6 +256,7 @@ async def test_a_deleted_webhook_is_gone_with_all_that_waited_for_it(rig: Rig) -
     assert await rig.store.read(left) == [[(kept,)]] * 4
 
 
+@rule("WHK-31", "AUTH-16")
 async def test_a_webhook_is_its_owners_and_admins(rig: Rig) -> None:
     webhook_id = await rig.register(rig.receiver.at().url)
     path = f"{HOOKS}/{webhook_id}"

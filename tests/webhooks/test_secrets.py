@@ -23,6 +23,7 @@ from tams_webhooks.secrets import open_vault
 from tams_webhooks.tables import WEBHOOKS
 from tams_webhooks.webhook import WebhookPost
 from tests.common.http_client import Client
+from tests.conformance import rule
 from tests.stores import on_sqlite_files
 from tests.webhooks.rig import CONFIG, running
 
@@ -93,6 +94,7 @@ def test_a_body_that_is_printed_has_no_secret_in_it() -> None:
     assert SECRET not in f"{body!r}{body}"
 
 
+@rule("WHK-33")
 @on_sqlite_files
 async def test_the_tables_hold_no_secret(tmp_path: Path) -> None:
     async with running(directory=tmp_path) as rig:
@@ -129,6 +131,7 @@ async def mistaken(url: str) -> None:
     raise RuntimeError("a mistake in the program")
 
 
+@rule("WHK-7")
 async def test_no_answer_and_no_log_line_shows_a_secret() -> None:
     with logged() as output:
         async with running() as rig:

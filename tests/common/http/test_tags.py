@@ -4,12 +4,14 @@ from tams_common.errors import InvalidInput
 from tams_common.http.query import Params
 from tams_common.http.tags import MOST, tag_query
 from tams_common.tags import TagQuery
+from tests.conformance import rule
 
 
 def read(raw: str, prefix: str = "tag") -> TagQuery:
     return tag_query(Params.parse(raw), prefix)
 
 
+@rule("TAG-5", "TAG-6")
 @pytest.mark.parametrize(
     ("raw", "name", "values"),
     [
@@ -43,6 +45,7 @@ def test_only_the_prefix_counts() -> None:
     assert read("limit=1") == TagQuery()
 
 
+@rule("TAG-10")
 @pytest.mark.parametrize(
     ("raw", "field"),
     [
