@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools.kafka_runners import VERSION, CannotRun, Container, Java, Runner, advertised, docker_answers
+from tools.kafka_runners import VERSION, CannotRun, Container, Failed, Java, Runner, advertised, docker_answers
 
 STARTED: Final = "Kafka Server started"
 START_SECONDS: Final = 120.0
@@ -26,6 +26,8 @@ _SMALL: Final = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
+    "broker.session.timeout.ms": "1500",
+    "broker.heartbeat.interval.ms": "300",
     "auto.create.topics.enable": "false",
     "offsets.topic.num.partitions": "1",
     "offsets.topic.replication.factor": "1",
@@ -70,7 +72,7 @@ class Broker:
         return self._made().process.pid
 
     def start(self) -> None:
-        """Starts it and returns when it serves. Raises `CannotRun`."""
+        """Starts it and returns when it serves. Raises `CannotRun` and `Failed`."""
         runner = self._made()
         self.ports = advertised(self.data)
         runner.start()
@@ -138,9 +140,9 @@ class Broker:
         deadline = time.monotonic() + START_SECONDS
         while STARTED not in runner.said():
             if runner.process.poll() is not None:
-                raise CannotRun(f"the broker ended at its start:\n{self.tail()}")
+                raise Failed(f"the broker ended at its start:\n{self.tail()}")
             if time.monotonic() > deadline:
-                raise CannotRun(f"the broker did not start within {START_SECONDS:.0f} s:\n{self.tail()}")
+                raise Failed(f"the broker did not start within {START_SECONDS:.0f} s:\n{self.tail()}")
             time.sleep(0.05)
 
 
@@ -182,7 +184,7 @@ def main(arguments: Sequence[str]) -> int:
         status = broker.wait()
         print(broker.tail(), file=sys.stderr)
         return status or 1
-    except CannotRun as error:
+    except (CannotRun, Failed) as error:
         print(f"kafka: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -53,6 +53,10 @@ class CannotRun(Exception):
     """There can be no broker here; the text says what is missing."""
 
 
+class Failed(Exception):
+    """There is what a broker needs, and still it does not run."""
+
+
 class Runner(ABC):
     """How a broker becomes a process; its output goes to `broker.log`."""
 
@@ -72,7 +76,7 @@ class Runner(ABC):
     def process(self) -> "subprocess.Popen[bytes]":
         """The process of the last start."""
         if self._process is None:
-            raise CannotRun("the broker has not been started")
+            raise Failed("the broker has not been started")
         return self._process
 
     @abstractmethod
@@ -133,7 +137,7 @@ class Java(Runner):
     def _run(self, *command: str) -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise CannotRun(f"{' '.join(command[-5:])} failed:\n{done.stdout}{done.stderr}")
+            raise Failed(f"{' '.join(command[-5:])} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
 
 
@@ -205,7 +209,8 @@ def jars() -> Path:
         maven = ["mvn", "-q", "-B", "-C", _COPY, "-DincludeScope=runtime", f"-DoutputDirectory={scratch}/jars"]
         done = subprocess.run(maven, cwd=scratch, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise CannotRun(f"Maven could not fetch Apache Kafka {VERSION}:\n{done.stdout[-2000:]}")
+            said = "\n".join(done.stdout.splitlines()[:5])
+            raise CannotRun(f"Maven could not fetch Apache Kafka {VERSION}: {said}")
         try:
             (Path(scratch) / "jars").rename(folder)
         except OSError:

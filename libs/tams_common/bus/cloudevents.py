@@ -12,10 +12,9 @@ _CONTENT_TYPE: Final = "application/json"
 
 
 def to_message(envelope: Envelope) -> Message:
-    """The message that carries `envelope`; absent attributes have no header."""
+    """The message that carries `envelope`: its id is CloudEvents' `id`; absent attributes have no header."""
     headers = {
         "ce_specversion": "1.0",
-        "ce_id": envelope.id,
         "ce_type": envelope.type,
         "ce_source": f"/{envelope.topic.replace('.', '/')}",
         "ce_time": timestamp(envelope.at),
@@ -38,6 +37,8 @@ def to_message(envelope: Envelope) -> Message:
 def from_record(record: Record) -> Envelope:
     """The envelope in `record`, its value not looked at; raises `InvalidInput` when its headers are no envelope's."""
     headers = record.headers
+    if not record.id:
+        raise InvalidInput("the record has no id", field="ce_id")
     at = _required(headers, "ce_at")
     if not at.isascii() or not at.isdigit():
         raise InvalidInput(f"header ce_at is {at!r}, expected nanoseconds since 1970", field="ce_at")

@@ -16,7 +16,8 @@ class Partition(msgspec.Struct, frozen=True, order=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What is published. `id` identifies the event for ever: a repeated message has the same one."""
+    """What is published. `id` identifies the event for ever: a repeated message has the same one. It travels beside the
+    `headers` (on Kafka as `ce_id`) and is none of them."""
 
     topic: str
     key: str
@@ -41,6 +42,18 @@ Offsets: TypeAlias = Mapping[Partition, int]
 
 Assigned: TypeAlias = Callable[[Sequence[Partition]], Awaitable[Offsets]]
 """Asked whenever partitions are assigned: where reading starts in each, by default at the oldest record."""
+
+
+class TopicStatus(msgspec.Struct, frozen=True):
+    """How a topic stands on the bus: `partitions` is None where it does not exist, `drift` says what differs from its
+    declaration."""
+
+    name: str
+    partitions: int | None
+    retention_hours: int | None = None
+    cleanup: str = ""
+    copies: int = 1
+    drift: tuple[str, ...] = ()
 
 
 class Consumer(Protocol):
@@ -75,7 +88,11 @@ class Bus(Protocol):
         ...
 
     async def apply(self, topics: Sequence[Topic]) -> None:
-        """Creates topics that do not exist; never shrinks or deletes one."""
+        """Creates topics that do not exist and leaves others as they are: never shrinks, widens or deletes one."""
+        ...
+
+    async def status(self, topics: Sequence[Topic]) -> list[TopicStatus]:
+        """How `topics` stand, in their order; raises `Unavailable`."""
         ...
 
     async def publish(self, messages: Sequence[Message]) -> int:

@@ -39,7 +39,17 @@ def make_bus(url: str) -> Bus:
         from tams_common.bus.sqlite import SqliteBus
 
         return SqliteBus(directory_of(place))
-    raise StartRefused(f"configuration key TAMS_BUS_URL: no bus is known for {url!r}; expected sqlite:DIRECTORY")
+    if scheme == "kafka":
+        try:
+            from tams_common.bus.kafka import KafkaBus, settings_of
+        except ModuleNotFoundError as error:
+            raise StartRefused(
+                f"configuration key TAMS_BUS_URL: kafka: needs the library {error.name}: install tams-common[kafka]"
+            ) from error
+        return KafkaBus(settings_of(url))
+    raise StartRefused(
+        f"configuration key TAMS_BUS_URL: no bus is known for {scheme}:; expected sqlite:DIRECTORY or kafka://HOST:PORT"
+    )
 
 
 def make_objects(common: Common) -> tuple[Objects, ...]:

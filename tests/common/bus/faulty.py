@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from tams_common.bus import Assigned, Bus, Consumer, Message, Topic
+from tams_common.bus import Assigned, Bus, Consumer, Message, Topic, TopicStatus
 
 Before = Callable[[Sequence[Message]], Awaitable[Sequence[Message]]]
 After = Callable[[], Awaitable[None]]
@@ -33,6 +33,9 @@ class FaultyBus:
 
     async def apply(self, topics: Sequence[Topic]) -> None:
         await self._bus.apply(topics)
+
+    async def status(self, topics: Sequence[Topic]) -> list[TopicStatus]:
+        return await self._bus.status(topics)
 
     async def publish(self, messages: Sequence[Message]) -> int:
         sent = await self._bus.publish(await self.before(messages))

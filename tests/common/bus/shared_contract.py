@@ -18,9 +18,9 @@ class SharedBusContract(BusContract):
     def url(self) -> str:
         """As in `TAMS_BUS_URL`."""
 
-    async def test_what_another_process_publishes_arrives(self, bus: Bus, topic: str) -> None:
+    async def test_what_another_process_publishes_arrives(self, bus: Bus, topic: str, group: str) -> None:
         reader = Reader()
-        consumer = await bus.consumer("g", [topic], assigned=reader.assigned)
+        consumer = await bus.consumer(group, [topic], assigned=reader.assigned)
         await consumer.poll(limit=1, timeout=0)
         async with child(CHILD, "publish", self.url, topic, "25") as publisher:
             await reader.read(consumer, 25)
@@ -28,14 +28,14 @@ class SharedBusContract(BusContract):
         await consumer.close()
         assert reader.ids == [f"key-{number}" for number in range(25)]
 
-    async def test_a_killed_publisher_loses_nothing_acknowledged(self, bus: Bus, topic: str) -> None:
+    async def test_a_killed_publisher_loses_nothing_acknowledged(self, bus: Bus, topic: str, group: str) -> None:
         async with child(CHILD, "publish", self.url, topic, "1000000") as publisher:
             told = [await publisher.tell() for _ in range(20)]
             told += await publisher.kill()
         acknowledged = [f"key-{number}" for number in range(int(told[-1]) + 1)]
         await bus.publish([message(topic, 0, key="end")])
         reader = Reader()
-        consumer = await bus.consumer("g", [topic], assigned=reader.assigned)
+        consumer = await bus.consumer(group, [topic], assigned=reader.assigned)
         while "end-0" not in reader.ids or len(reader.ids) <= len(acknowledged):
             reader.take(await consumer.poll(limit=1000, timeout=1))
         await consumer.close()
@@ -43,12 +43,12 @@ class SharedBusContract(BusContract):
         assert found[: len(acknowledged)] == acknowledged
         assert found == [f"key-{number}" for number in range(len(found))]
 
-    async def test_a_killed_member_is_succeeded(self, bus: Bus, topic: str) -> None:
+    async def test_a_killed_member_is_succeeded(self, bus: Bus, topic: str, group: str) -> None:
         reader = Reader()
         await bus.publish(messages(topic, range(10)))
-        async with child(CHILD, "consume", self.url, topic, "g") as member:
+        async with child(CHILD, "consume", self.url, topic, group) as member:
             assert [await member.tell() for _ in range(10)] == [f"key-{number}" for number in range(10)]
-            consumer = await bus.consumer("g", [topic], assigned=reader.assigned)
+            consumer = await bus.consumer(group, [topic], assigned=reader.assigned)
             assert await consumer.poll(limit=1, timeout=0) == []
             await member.kill()
         await reader.read(consumer, 10)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from tams_common.bus.port import Assigned, Message
+from tams_common.bus.port import Assigned, Message, TopicStatus
 from tams_common.bus.sqlite import log
 from tams_common.bus.sqlite.consumer import SqliteConsumer
 from tams_common.bus.sqlite.desk import DEFAULTS, Desk, Settings
@@ -49,6 +49,10 @@ class SqliteBus:
     async def apply(self, topics: Sequence[Topic]) -> None:
         """See `Bus.apply`."""
         await self._desk.append(log.create_topics, topics)
+
+    async def status(self, topics: Sequence[Topic]) -> list[TopicStatus]:
+        """See `Bus.status`."""
+        return await self._desk.read(log.status, topics)
 
     async def publish(self, messages: Sequence[Message]) -> int:
         """See `Bus.publish`: all of them or none."""

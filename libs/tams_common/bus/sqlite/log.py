@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from tams_common.bus.port import Message, Offsets, Partition, Record
+from tams_common.bus.port import Message, Offsets, Partition, Record, TopicStatus
 from tams_common.bus.sqlite.file import SPAN, Connection
 from tams_common.clock import SECOND
 from tams_common.errors import Unavailable
@@ -38,6 +38,24 @@ def create_topics(connection: Connection, topics: Sequence[Topic]) -> None:
             "INSERT INTO topics (name, retention_hours, next) VALUES (?, ?, 0) ON CONFLICT (name) DO NOTHING",
             [(topic.name, topic.retention_hours) for topic in topics],
         )
+
+
+def status(connection: Connection, topics: Sequence[Topic]) -> list[TopicStatus]:
+    """How `topics` stand; each has one partition, whatever was declared."""
+    with connection.transaction("DEFERRED") as db:
+        kept = dict(db.execute("SELECT name, retention_hours FROM topics").fetchall())
+    return [
+        TopicStatus(
+            topic.name,
+            1,
+            retention_hours=kept[topic.name],
+            cleanup="delete",
+            drift=() if kept[topic.name] == topic.retention_hours else ("another retention declared",),
+        )
+        if topic.name in kept
+        else TopicStatus(topic.name, None, drift=("absent",))
+        for topic in topics
+    ]
 
 
 def append(connection: Connection, messages: Sequence[Message], *, at: int) -> None:
