@@ -7,6 +7,7 @@ from typing import Final, NewType
 
 FlowId = NewType("FlowId", str)
 SourceId = NewType("SourceId", str)
+ProfileId = NewType("ProfileId", str)
 ObjectId = NewType("ObjectId", str)
 StorageId = NewType("StorageId", str)
 EventId = NewType("EventId", str)

@@ -49,9 +49,11 @@ def data(number: int = 4, source: int = 4, **members: object) -> Body:
     return _flow(number, source, format_=DATA) | {"codec": "application/json", "essence_parameters": {}} | members
 
 
-def multi(number: int = 5, source: int = 5, *, collects: tuple[int, ...] = (), **members: object) -> Body:
-    """A multi flow that collects others by number, each in a role of its own."""
-    items = [{"id": flow_id(member), "role": f"role {member}"} for member in collects]
+def multi(
+    number: int = 5, source: int = 5, *, collects: tuple[int, ...] = (), role: str | None = None, **members: object
+) -> Body:
+    """A multi flow that collects others by number, each in a role of its own unless all have `role`."""
+    items = [{"id": flow_id(member), "role": role or f"role {member}"} for member in collects]
     return _flow(number, source, format_=MULTI) | {"flow_collection": items} | members
 
 

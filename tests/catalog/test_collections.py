@@ -153,11 +153,11 @@ async def test_a_member_that_moves_takes_its_place_along(collected: House) -> No
 async def test_a_source_stays_collected_while_any_of_its_flows_is(collected: House) -> None:
     """COL-7, COL-9: a proxy in a collection of its own."""
     await collected.client.put(f"/flows/{flow_id(11)}", video(11, 1), expect=201)
-    await collected.client.put(f"/flows/{flow_id(15)}", multi(15, 5, collects=(11,)), expect=201)
+    await collected.client.put(f"/flows/{flow_id(15)}", multi(15, 5, collects=(11,), role="role 1"), expect=201)
     await collected.client.delete(f"/flows/{flow_id(5)}")
     assert (await _source(collected, 1))["collected_by"] == [source_id(5)]
     assert (await _source(collected, 2))["collected_by"] == []
-    assert (await _source(collected, 5))["source_collection"] == [{"id": source_id(1), "role": "role 11"}]
+    assert (await _source(collected, 5))["source_collection"] == [{"id": source_id(1), "role": "role 1"}]
 
 
 async def test_a_read_only_member_can_be_collected(house: House) -> None:

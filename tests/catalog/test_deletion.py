@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tams_catalog.tables import COLLECTIONS, EXTENTS, FLOWS, SOURCES
+from tams_catalog.tables import COLLECTIONS, DELETIONS, FLOW_INDEX, FLOWS, SOURCE_INDEX, SOURCES
 from tams_common.http.codec import encode_json
 from tams_common.runtime.service import Behaviour
 from tams_common.store import Query
@@ -21,7 +21,7 @@ async def _incarnation(house: House) -> str:
 
 
 async def _rows(house: House) -> int:
-    tables: tuple[AnyTable, ...] = (FLOWS, SOURCES, COLLECTIONS, EXTENTS)
+    tables: tuple[AnyTable, ...] = (FLOWS, FLOW_INDEX, SOURCES, SOURCE_INDEX, COLLECTIONS, DELETIONS)
     return await house.store.read(
         lambda reader: sum(len(reader.select(table, table.key, query=Query()).rows) for table in tables)
     )
@@ -72,7 +72,7 @@ async def test_the_sweep_finishes_what_waits(house: House) -> None:
     ]
     sweep = asyncio.create_task(_sweep(house).run())
     await eventually(lambda: len(house.segments.deletions) > 3)
-    assert await _rows(house) == 1
+    assert await _rows(house) == 2
     house.segments.deletion = 204
 
     async def empty() -> bool:

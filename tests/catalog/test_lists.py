@@ -87,24 +87,24 @@ async def test_filters_of_sources(filled: House, query: str, numbers: list[int])
         "page=foreign",
         "label=%ff",
         "label=%zz",
-        "timerange=_",
-        "status=ingesting",
-        "tag.colour=red",
-        "tag_exists.colour=true",
+        "timerange=late",
+        "status=done",
+        "tag.colour=red,,blue",
+        "tag_exists.colour=yes",
         "profile_id=1",
-        "collected_by_ids=",
-        "init_segments=true",
-        "sort_by=label",
+        "collected_by_ids=,",
+        "init_segments=1",
+        "sort_by=timerange",
     ],
 )
-async def test_bad_options_and_those_not_built_yet_are_refused(filled: House, query: str) -> None:
+async def test_bad_options_are_refused(filled: House, query: str) -> None:
     """FLW-9, PAG-5, PAG-18, GEN-7."""
     answer = await filled.client.get(f"/flows?{query}", expect=400)
     assert query.split("=")[0] in answer.json()["detail"]
     await filled.client.head(f"/flows?{query}", expect=400)
 
 
-@pytest.mark.parametrize("query", ["format=video", "limit=0", "reverse_order=1", "page=x", "tag.x=y"])
+@pytest.mark.parametrize("query", ["format=video", "limit=0", "reverse_order=1", "page=x", "tag.x=,y"])
 async def test_bad_options_of_sources_are_refused(filled: House, query: str) -> None:
     """SRC-11."""
     await filled.client.get(f"/sources?{query}", expect=400)

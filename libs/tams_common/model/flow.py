@@ -4,11 +4,11 @@ The JSON of a flow is one object that these parts make up together; each is deco
 of the others. Members that no part knows are accepted and dropped (FLW-28).
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from tams_common.ids import FlowId, SourceId
+from tams_common.ids import FlowId, ProfileId, SourceId
 from tams_common.model.mapping import ContainerMapping
 from tams_common.model.technical import Technical
 from tams_common.model.values import UUID, UUID_OR_EMPTY, FlowStatus, NonNegative, Tags
@@ -44,29 +44,36 @@ class FlowCommon(Struct, frozen=True, kw_only=True):
 class ProfileFlow(FlowCommon, frozen=True, kw_only=True):
     """The body of a PUT that takes its technical metadata from a profile (PRF-14)."""
 
-    profile_id: Annotated[str, UUID]
+    profile_id: Annotated[ProfileId, UUID]
+
+    def common(self) -> FlowCommon:
+        """Its members but for the profile."""
+        return FlowCommon(**{name: getattr(self, name) for name in FlowCommon.__struct_fields__})
 
 
 class FlowStamp(Struct, frozen=True, kw_only=True):
     """The members that only the store sets; a PUT's are passed over (FLW-18). Date-times are `clock.date_time`'s."""
 
+    profile_id: ProfileId | UnsetType = UNSET
     created: str
     metadata_updated: str
     collected_by: tuple[FlowId, ...] = ()
 
 
 class Flow(Struct, frozen=True):
-    """A flow with technical metadata of its own, without what the store adds."""
+    """A flow without what the store adds. `profile_id` names the profile that its technical metadata comes from; empty,
+    in a body that is PUT, takes that link away (PRF-20)."""
 
     common: FlowCommon
     technical: Technical
+    profile_id: ProfileId | Literal[""] | UnsetType = UNSET
 
 
 class FlowLink(Struct, frozen=True, kw_only=True):
     """Which of the two kinds of body a PUT has: beside a `profile_id` no member that a profile can hold may stand,
     whatever its value (PRF-15, T-14)."""
 
-    profile_id: Annotated[str, UUID_OR_EMPTY] | UnsetType = UNSET
+    profile_id: Annotated[ProfileId, UUID_OR_EMPTY] | UnsetType = UNSET
     format: Raw = Raw()
     codec: Raw = Raw()
     container: Raw = Raw()

@@ -14,8 +14,9 @@ from tams_catalog.documents import (
     source_of,
     source_row,
 )
+from tams_catalog.entries import flow_entry, source_entry
 from tams_catalog.extents import with_updates
-from tams_catalog.tables import EXTENTS, FLOWS, SOURCES, FlowRow, SourceRow
+from tams_catalog.tables import FLOW_INDEX, FLOWS, SOURCE_INDEX, SOURCES, FlowEntry, FlowRow, SourceRow
 from tams_common import events
 from tams_common.clock import later
 from tams_common.events import Draft, Subject
@@ -100,25 +101,28 @@ class Changes:
                 self._flush_source(source)
         for source_id in self._touched - self._sources.keys() - self._removed:
             self.tx.touch(SOURCES, (source_id,))
+        entries = self.tx.get_many(FLOW_INDEX, [(flow_id,) for flow_id in self._flows])
         for flow in self._flows.values():
-            self._flush_flow(flow)
+            self._flush_flow(flow, entries.get((flow.id,)))
 
-    def _flush_flow(self, state: FlowState) -> None:
+    def _flush_flow(self, state: FlowState, before: FlowEntry | None) -> None:
         row = self._flow_rows[state.id]
         at = later(self.now, row.event_at if row else 0)
         state = replace(state, version=row.version + 1 if row else 1, event_at=at)
         body = render_flow(state)
-        subject = self._subject(state)
+        subject, entry = self._subject(state), flow_entry(state, before)
         if row is None:
             self.tx.insert(FLOWS, [flow_row(state, body)])
+            self.tx.insert(FLOW_INDEX, [entry])
             self._stage(events.flow_created(body, subject), at)
             return
         self.tx.update(FLOWS, [flow_row(state, body)])
         if state.deleting:
+            self.tx.delete(FLOW_INDEX, [(state.id,)])
             self._stage(events.flow_deleted(subject), at)
         else:
-            extent = self.tx.get(EXTENTS, (state.id,))
-            self._stage(events.flow_updated(with_updates(body, extent, incarnation=state.incarnation), subject), at)
+            self.tx.update(FLOW_INDEX, [entry])
+            self._stage(events.flow_updated(with_updates(body, entry), subject), at)
 
     def _flush_source(self, state: SourceState) -> None:
         row = self._source_rows[state.source.id]
@@ -128,9 +132,11 @@ class Changes:
         subject = Subject(source_id=state.source.id, source_collected_by=state.source.collected_by)
         if row is None:
             self.tx.insert(SOURCES, [source_row(state, body)])
+            self.tx.insert(SOURCE_INDEX, [source_entry(state)])
             self._stage(events.source_created(body, subject), at)
         else:
             self.tx.update(SOURCES, [source_row(state, body)])
+            self.tx.update(SOURCE_INDEX, [source_entry(state)])
             self._stage(events.source_updated(body, subject), at)
 
     def _flush_removed(self, source_id: SourceId) -> None:
@@ -138,6 +144,7 @@ class Changes:
         if row is None:
             return
         self.tx.delete(SOURCES, [(source_id,)])
+        self.tx.delete(SOURCE_INDEX, [(source_id,)])
         subject = Subject(source_id=source_id, source_collected_by=source_of(row).source.collected_by)
         self._stage(events.source_deleted(subject), later(self.now, row.event_at))
 

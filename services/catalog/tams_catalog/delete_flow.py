@@ -3,9 +3,9 @@
 from tams_catalog.changes import Changes
 from tams_catalog.put_flow import check_writable, living_flow
 from tams_catalog.relations import vanish
-from tams_catalog.tables import EXTENTS, FLOWS
+from tams_catalog.tables import DELETIONS, FLOWS, DeletionRow
 from tams_common.ids import FlowId, Incarnation
-from tams_common.store import Query, Reader, Tx, eq
+from tams_common.store import Query, Reader, Tx
 
 
 def begin_deletion(changes: Changes, flow_id: FlowId) -> Incarnation:
@@ -16,6 +16,7 @@ def begin_deletion(changes: Changes, flow_id: FlowId) -> Incarnation:
     flow = living_flow(changes, flow_id)
     check_writable(flow)
     vanish(changes, flow)
+    changes.tx.insert(DELETIONS, [DeletionRow(flow.id, flow.incarnation)])
     return flow.incarnation
 
 
@@ -25,11 +26,10 @@ def finish_deletion(tx: Tx, flow_id: FlowId, *, incarnation: Incarnation) -> Non
     if row is None or not row.deleting or row.incarnation != incarnation:
         return
     tx.delete(FLOWS, [(flow_id,)])
-    tx.delete(EXTENTS, [(flow_id,)])
+    tx.delete(DELETIONS, [(flow_id,)])
 
 
 def unfinished_deletions(reader: Reader, after: FlowId | None, *, limit: int) -> list[tuple[FlowId, Incarnation]]:
     """Flows that are hidden, but not yet gone, in the order of their ids."""
-    query = Query(where=(eq("deleting", True),), after=None if after is None else (after,), limit=limit)
-    page = reader.select(FLOWS, ("id", "incarnation"), query=query)
-    return [(FlowId(str(flow_id)), Incarnation(str(incarnation))) for flow_id, incarnation in page.rows]
+    waiting = reader.scan(DELETIONS, Query(after=None if after is None else (after,), limit=limit))
+    return [(row.flow_id, row.incarnation) for row in waiting.rows]

@@ -3,12 +3,11 @@
 from typing import Final
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tams_catalog.tables import FlowRow, SourceRow
 from tams_common.clock import date_time
-from tams_common.ids import FlowId, Incarnation, SourceId
-from tams_common.model.essence import VideoEssence
+from tams_common.ids import FlowId, Incarnation, ProfileId, SourceId
 from tams_common.model.flow import Flow, FlowCommon, FlowStamp
 from tams_common.model.source import Source
 from tams_common.model.technical import (
@@ -33,6 +32,10 @@ _FORMATS: Final[dict[type[Technical], ContentFormat]] = {
     DataTechnical: DATA,
     MultiTechnical: MULTI,
 }
+
+
+class _Linked(Struct, frozen=True):
+    profile_id: ProfileId | UnsetType = UNSET
 
 
 class FlowState(Struct, frozen=True, kw_only=True):
@@ -74,10 +77,14 @@ class SourceState(Struct, frozen=True, kw_only=True):
     event_at: int = 0
 
 
+_linked: Final = msgspec.json.Decoder(_Linked)
+
+
 def render_flow(state: FlowState) -> bytes:
     """The JSON of a flow: its three parts as one object."""
     common, technical = _encode(state.flow.common), _encode(state.flow.technical)
     stamp = FlowStamp(
+        profile_id=state.flow.profile_id or UNSET,
         created=date_time(state.created),
         metadata_updated=date_time(state.metadata_updated),
         collected_by=state.collected_by,
@@ -98,7 +105,7 @@ def with_member(body: bytes, name: str, *, text: str) -> bytes:
 def flow_of(row: FlowRow) -> FlowState:
     """What stands in `row`."""
     return FlowState(
-        flow=Flow(_common.decode(row.body), _technical.decode(row.body)),
+        flow=Flow(_common.decode(row.body), _technical.decode(row.body), _linked.decode(row.body).profile_id),
         collected_by=ids_of(row.collected_by),
         created=row.created,
         metadata_updated=row.metadata_updated,
@@ -112,17 +119,11 @@ def flow_of(row: FlowRow) -> FlowState:
 def flow_row(state: FlowState, body: bytes) -> FlowRow:
     """The row of a flow that is rendered as `body`."""
     common, technical = state.flow.common, state.flow.technical
-    essence = technical.essence_parameters
-    video = essence if isinstance(essence, VideoEssence) else None
     return FlowRow(
         id=common.id,
         source_id=common.source_id,
         format=format_of(technical),
-        codec=None if technical.codec is UNSET else technical.codec,
         container=None if technical.container is UNSET else technical.container,
-        label=None if common.label is UNSET else common.label,
-        frame_width=video.frame_width if video else None,
-        frame_height=video.frame_height if video else None,
         init_segments=has_init_segments(technical),
         read_only=common.read_only is True,
         deleting=state.deleting,
@@ -159,12 +160,9 @@ def source_of(row: SourceRow) -> SourceState:
 
 def source_row(state: SourceState, body: bytes) -> SourceRow:
     """The row of a source that is rendered as `body`."""
-    source = state.source
     return SourceRow(
-        id=source.id,
-        format=source.format,
-        label=None if source.label is UNSET else source.label,
-        collected_by=",".join(source.collected_by),
+        id=state.source.id,
+        collected_by=",".join(state.source.collected_by),
         created=state.created,
         updated=state.updated,
         version=state.version,

@@ -7,18 +7,18 @@ from tams_catalog.delete_flow import begin_deletion
 from tams_catalog.documents import flow_of, render_flow, with_member
 from tams_catalog.extents import with_updates
 from tams_catalog.facts import flow_facts
-from tams_catalog.listing import Listing, list_flows
+from tams_catalog.listing import Ask, Listing, list_flows
 from tams_catalog.put_flow import edit_flow, put_flow
 from tams_catalog.segments import Segments
 from tams_catalog.sweep import Deletions
-from tams_catalog.tables import EXTENTS, FLOWS, FlowRow
+from tams_catalog.tables import FLOW_INDEX, FLOWS, FlowRow
 from tams_catalog.transactions import Transactions
-from tams_common.errors import InvalidInput, NotFound
+from tams_common.errors import NotFound
 from tams_common.http.message import Context
 from tams_common.ids import FlowId
 from tams_common.model.facts import FlowFacts
 from tams_common.model.flow import Flow, ProfileFlow
-from tams_common.store import Query, Reader
+from tams_common.store import Reader
 from tams_common.timerange import TimeRange
 
 
@@ -33,11 +33,8 @@ class Flows:
 
     async def put(self, body: Flow | ProfileFlow, *, context: Context) -> bytes | None:
         """Creates a flow and returns its JSON, or replaces one and returns None (FLW-13)."""
-        if isinstance(body, ProfileFlow):
-            detail = f"profile {body.profile_id} does not exist (PRF-16) at $.profile_id"
-            raise InvalidInput(detail, field="$.profile_id")
-        flow, subject = body, context.principal.subject
-        created = await self._transactions.change(lambda changes: put_flow(changes, flow, subject=subject))
+        subject = context.principal.subject
+        created = await self._transactions.change(lambda changes: put_flow(changes, body, subject=subject))
         return None if created is None else render_flow(created)
 
     async def edit(
@@ -66,7 +63,7 @@ class Flows:
 
         def read(reader: Reader) -> bytes:
             row = _living(reader, flow_id)
-            return with_updates(row.body, reader.get(EXTENTS, (flow_id,)), incarnation=row.incarnation)
+            return with_updates(row.body, reader.get(FLOW_INDEX, (flow_id,)))
 
         return await self._store.read(read, bounded=True)
 
@@ -77,9 +74,9 @@ class Flows:
         extent = await self._segments.extent(flow_id, within, context=context)
         return with_member(body, "timerange", text=extent)
 
-    async def page(self, query: Query) -> Listing:
+    async def page(self, ask: Ask) -> Listing:
         """A page of flows."""
-        return await self._store.read(lambda reader: list_flows(reader, query))
+        return await self._store.read(lambda reader: list_flows(reader, ask), bounded=ask.bounded)
 
     async def facts(self, flow_id: FlowId) -> FlowFacts | None:
         """What a segment write has to know (ADR 0006); None when the flow does not exist."""

@@ -1,12 +1,13 @@
 """The catalog's handlers: parse, call one use case, render."""
 
 from http import HTTPStatus
+from typing import Final
 
-from msgspec import Struct
-
+from tams_catalog.filters import flow_conditions, order_of, source_conditions
 from tams_catalog.flow_body import parse_flow
 from tams_catalog.flows import Flows
-from tams_catalog.listing import Listing, Position, flow_conditions, newest_first, source_conditions
+from tams_catalog.listing import Ask, Listing, Position
+from tams_catalog.pages import Limits
 from tams_catalog.sources import Sources
 from tams_common.errors import NotFound
 from tams_common.http.codec import json_response, no_content
@@ -18,53 +19,33 @@ from tams_common.ids import FlowId
 from tams_common.model.flow import ProfileFlow
 from tams_common.timerange import ETERNITY
 
-
-class Documents(Struct, frozen=True):
-    """What does not change while the service runs, as JSON."""
-
-    root: bytes
-    service: bytes
-
-
-class Limits(Struct, frozen=True):
-    """Rows on a page without `limit`, and at most."""
-
-    default: int
-    maximum: int
+_FLOW_ORDERS: Final = ("created", "metadata_updated", "label")
+_SOURCE_ORDERS: Final = ("created", "updated", "label")
 
 
 class Handlers:
-    """Answers for whole flows and sources, their lists, and the service itself."""
+    """Answers for whole flows and sources, and their lists."""
 
-    def __init__(self, flows: Flows, sources: Sources, *, documents: Documents, limits: Limits) -> None:
+    def __init__(self, flows: Flows, sources: Sources, *, limits: Limits) -> None:
         self._flows = flows
         self._sources = sources
-        self._documents = documents
         self._limits = limits
 
-    async def root(self, request: Request) -> Response:
-        """SVC-1."""
-        return json_response(self._documents.root)
-
-    async def service(self, request: Request) -> Response:
-        """SVC-2."""
-        return json_response(self._documents.service)
-
     async def flows(self, request: Request) -> Response:
-        """FLW-1, FLW-2."""
+        """FLW-1, FLW-2, SORT-4."""
         params = Params.parse(request.query)
-        where = flow_conditions(params)
-        paging, reverse = self._paging(request, params)
-        query = newest_first(where, after=paging.position(Position), limit=paging.limit, reverse=reverse)
-        return _page(paging, await self._flows.page(query), reverse=reverse)
+        where, order = flow_conditions(params), order_of(params, _FLOW_ORDERS)
+        paging = self._limits.paging(request, params)
+        ask = Ask(where, order, paging.position(Position), paging.limit)
+        return _page(paging, params, listing=await self._flows.page(ask))
 
     async def sources(self, request: Request) -> Response:
-        """SRC-8."""
+        """SRC-8, SORT-3."""
         params = Params.parse(request.query)
-        where = source_conditions(params)
-        paging, reverse = self._paging(request, params)
-        query = newest_first(where, after=paging.position(Position), limit=paging.limit, reverse=reverse)
-        return _page(paging, await self._sources.page(query), reverse=reverse)
+        where, order = source_conditions(params), order_of(params, _SOURCE_ORDERS)
+        paging = self._limits.paging(request, params)
+        ask = Ask(where, order, paging.position(Position), paging.limit)
+        return _page(paging, params, listing=await self._sources.page(ask))
 
     async def flow(self, request: Request) -> Response:
         """FLW-10 to FLW-12."""
@@ -106,12 +87,9 @@ class Handlers:
             return Response(HTTPStatus.NOT_MODIFIED, b"", {"etag": etag})
         return json_response(facts, headers={"etag": etag})
 
-    def _paging(self, request: Request, params: Params) -> tuple[Paging, bool]:
-        paging = Paging(request, params, default=self._limits.default, maximum=self._limits.maximum)
-        return paging, params.boolean("reverse_order", False)
 
-
-def _page(paging: Paging, listing: Listing, *, reverse: bool) -> Response:
+def _page(paging: Paging, params: Params, *, listing: Listing) -> Response:
+    reverse = params.boolean("reverse_order", False)
     headers = paging.headers(listing.following, count=len(listing.bodies), reverse=reverse)
     return json_response(listing.json(), headers=headers)
 

@@ -6,6 +6,7 @@ from typing import Final, Generic, TypeVar
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from tams_catalog.linking import inherited
 from tams_common.errors import NotFound
 from tams_common.model.flow import CollectionItem, Flow
 from tams_common.model.source import Source
@@ -37,6 +38,8 @@ def _common(name: str, kind: object, *, unset: object = None) -> Member[Flow]:
 
 def _technical(name: str, kind: object) -> Member[Flow]:
     def put(flow: Flow, value: object) -> Flow:
+        if flow.profile_id:
+            raise inherited(name, flow.profile_id)
         return replace(flow, technical=replace(flow.technical, **{name: value}))
 
     return Member(kind, lambda flow: getattr(flow.technical, name), put)

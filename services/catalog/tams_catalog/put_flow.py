@@ -7,28 +7,30 @@ from msgspec.structs import replace
 
 from tams_catalog.changes import Changes
 from tams_catalog.documents import FlowState
+from tams_catalog.linking import linked_flow
 from tams_catalog.relations import alter, appear
 from tams_common.errors import Forbidden, InvalidInput, NotFound
 from tams_common.ids import FlowId, Incarnation
-from tams_common.model.flow import Flow
+from tams_common.model.flow import Flow, ProfileFlow
 
 
-def put_flow(changes: Changes, flow: Flow, *, subject: str) -> FlowState | None:
-    """Creates `flow` and returns it, or replaces the one with its id and returns None. `subject` is who asks.
+def put_flow(changes: Changes, body: Flow | ProfileFlow, *, subject: str) -> FlowState | None:
+    """Creates the flow in `body` and returns it, or replaces the one with its id and returns None. `subject` is who
+    asks.
 
     Raises `Forbidden` for a read-only flow (FLW-41) and `InvalidInput` for one that is being deleted.
     """
-    flow_id = flow.common.id
+    flow_id = body.id if isinstance(body, ProfileFlow) else body.common.id
     row = changes.stored(flow_id)
     if row is not None and row.deleting:
         raise InvalidInput(f"flow {flow_id} is still being deleted; create it again when that is done", field="$.id")
     before = changes.flow(flow_id)
     if before is None:
-        created = _created(changes, flow, subject=subject)
+        created = _created(changes, linked_flow(changes.tx, body, before=None), subject=subject)
         appear(changes, created)
         return created
     check_writable(before)
-    _replace(changes, before, flow=flow, subject=subject)
+    _replace(changes, before, flow=linked_flow(changes.tx, body, before=before.flow), subject=subject)
     return None
 
 
@@ -82,7 +84,8 @@ def _replace(changes: Changes, before: FlowState, *, flow: Flow, subject: str) -
         updated_by=old.updated_by,
         metadata_version=old.metadata_version if asked is UNSET else asked,
     )
-    if common == old and flow.technical == before.flow.technical:
+    flow = replace(flow, common=common)
+    if flow == before.flow:
         return
     if common.metadata_version == old.metadata_version:
         common = replace(common, metadata_version=changes.new_id())

@@ -1,15 +1,18 @@
 """What follows when a flow changes: its members and collectors, its source, and what that collects (FLW-39, FLW-44)."""
 
+from collections.abc import Sequence
+
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from tams_catalog.changes import Changes
+from tams_catalog.compatibility import channels_of, check_channels, check_collections, check_format
 from tams_catalog.documents import FlowState, SourceState, format_of
 from tams_catalog.membership import check_members, edges_of, source_collectors, source_items
 from tams_catalog.tables import COLLECTIONS, FLOWS
 from tams_common.clock import date_time
-from tams_common.errors import InvalidInput
 from tams_common.ids import FlowId, SourceId
+from tams_common.model.flow import Flow
 from tams_common.model.source import Source
 from tams_common.store import Query, eq
 
@@ -20,7 +23,9 @@ def appear(changes: Changes, flow: FlowState) -> None:
     _join(changes, flow)
     changes.put(flow)
     _recount(changes, flow.id, before=(), after=flow.members)
-    _infer(changes, _write_edges(changes, flow.id))
+    affected = _write_edges(changes, flow.id)
+    _agree(changes, [flow.id])
+    _infer(changes, affected)
 
 
 def alter(changes: Changes, *, before: FlowState, after: FlowState) -> None:
@@ -28,7 +33,7 @@ def alter(changes: Changes, *, before: FlowState, after: FlowState) -> None:
     moved = before.source_id != after.source_id
     rewritten = [after.id] if moved or _collection(before) != _collection(after) else []
     check_members(after, lambda member: changes.flow(member) is not None)
-    if moved or format_of(before.flow.technical) != format_of(after.flow.technical):
+    if moved or _essentials(before) != _essentials(after):
         _join(changes, after)
     changes.put(after)
     _recount(changes, after.id, before=before.members, after=after.members)
@@ -38,6 +43,7 @@ def alter(changes: Changes, *, before: FlowState, after: FlowState) -> None:
     affected: set[SourceId] = set()
     for collector in rewritten:
         affected |= _write_edges(changes, collector)
+    _agree(changes, rewritten)
     _infer(changes, affected)
 
 
@@ -59,22 +65,26 @@ def _collection(flow: FlowState) -> object:
     return flow.flow.common.flow_collection
 
 
+def _essentials(flow: FlowState) -> tuple[object, ...]:
+    """What a source and its flows must agree about."""
+    return format_of(flow.flow.technical), channels_of(flow.flow.technical)
+
+
 def _join(changes: Changes, flow: FlowState) -> None:
     """The flow's source, checked (SRC-20) and held, or created with the flow's format and words (SRC-2, SRC-3)."""
-    common, format_ = flow.flow.common, format_of(flow.flow.technical)
+    common = flow.flow.common
     state = changes.source(flow.source_id)
     if state is not None:
-        if state.source.format != format_:
-            detail = (
-                f"the flow's format is {format_}, but its source {flow.source_id} has {state.source.format} (SRC-20)"
-            )
-            raise InvalidInput(f"{detail} at $.format", field="$.format")
+        check_format(flow.flow, state.source)
+        if channels_of(flow.flow.technical) is not None:
+            for other in _siblings(changes, flow)[:1]:
+                check_channels(flow.flow, other)
         changes.touch_source(flow.source_id)
         return
     moment = date_time(changes.now)
     source = Source(
         id=flow.source_id,
-        format=format_,
+        format=format_of(flow.flow.technical),
         label=common.label,
         description=common.description,
         created_by=common.updated_by,
@@ -88,12 +98,17 @@ def _join(changes: Changes, flow: FlowState) -> None:
 
 def _leave(changes: Changes, flow: FlowState) -> None:
     """Removes the source that `flow` no longer has, unless it has other flows (SRC-4)."""
-    living = Query(where=(eq("source_id", flow.source_id), eq("deleting", False)), limit=2)
-    others = [row for row in changes.tx.select(FLOWS, ("id",), query=living).rows if row[0] != flow.id]
-    if others:
+    if _siblings(changes, flow):
         changes.touch_source(flow.source_id)
     else:
         changes.remove_source(flow.source_id)
+
+
+def _siblings(changes: Changes, flow: FlowState) -> list[Flow]:
+    """One other living flow of the same source, if there is any."""
+    living = Query(where=(eq("source_id", flow.source_id), eq("deleting", False)), limit=2)
+    found = [id_ for (id_,) in changes.tx.select(FLOWS, ("id",), query=living).rows if id_ != flow.id]
+    return [state.flow for id_ in found if (state := changes.flow(FlowId(str(id_))))]
 
 
 def _recount(changes: Changes, collector: FlowId, *, before: tuple[FlowId, ...], after: tuple[FlowId, ...]) -> None:
@@ -135,6 +150,14 @@ def _source_of(changes: Changes, member: FlowId) -> SourceId:
     if flow is None:
         raise LookupError(f"flow {member} is collected, but does not exist")
     return flow.source_id
+
+
+def _agree(changes: Changes, collectors: Sequence[FlowId]) -> None:
+    """Holds the changed collections of `collectors` against those of other flows of their sources (COL-8)."""
+    states = [state for flow_id in collectors if (state := changes.flow(flow_id))]
+    for source_id in sorted({state.source_id for state in states}):
+        edges = changes.tx.scan(COLLECTIONS, Query(where=(eq("collector_source_id", source_id),))).rows
+        check_collections(edges, changed=collectors)
 
 
 def _infer(changes: Changes, sources: set[SourceId]) -> None:

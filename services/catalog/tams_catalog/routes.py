@@ -4,16 +4,21 @@ from typing import TypeVar
 
 from tams_catalog.handlers import Handlers
 from tams_catalog.properties import Properties, Property
+from tams_catalog.service_handlers import ServiceHandlers
 from tams_common.http.routing import Route
 
 T = TypeVar("T")
 
 
-def routes(h: Handlers, p: Properties) -> tuple[Route, ...]:
+def routes(s: ServiceHandlers, h: Handlers, p: Properties) -> tuple[Route, ...]:
     """In the order of the specification, then what other services ask."""
     return (
-        Route("GET", "/", h.root),
-        Route("GET", "/service", h.service),
+        Route("GET", "/", s.root),
+        Route("GET", "/service", s.show),
+        Route("POST", "/service", s.change),
+        Route("GET", "/service/profiles", s.profiles),
+        Route("GET", "/service/profiles/{profile_id}", s.profile),
+        Route("POST", "/service/profiles/{profile_id}", s.post_profile),
         Route("GET", "/sources", h.sources),
         Route("GET", "/sources/{source_id}", h.source),
         Route("GET", "/sources/{source_id}/tags", p.source_tags.get),

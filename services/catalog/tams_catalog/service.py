@@ -3,16 +3,18 @@
 from tams_catalog.config import CatalogConfig
 from tams_catalog.consumers import SEGMENT_EVENTS
 from tams_catalog.flows import Flows
-from tams_catalog.handlers import Documents, Handlers, Limits
+from tams_catalog.handlers import Handlers
+from tams_catalog.pages import Limits
+from tams_catalog.profiles import Profiles
 from tams_catalog.properties import Properties
 from tams_catalog.routes import routes
 from tams_catalog.segments import Segments
-from tams_catalog.service_document import ROOT_PATHS, service_document
+from tams_catalog.service_handlers import ServiceHandlers
+from tams_catalog.service_info import ServiceInfo
 from tams_catalog.sources import Sources
 from tams_catalog.sweep import Deletions
 from tams_catalog.tables import TABLES
 from tams_catalog.transactions import Transactions
-from tams_common.http.codec import encode_json
 from tams_common.inbox import Subscription
 from tams_common.outbox import Relay
 from tams_common.runtime.service import Built, Parts, Service
@@ -27,10 +29,12 @@ def build(config: CatalogConfig, parts: Parts) -> Built:
     transactions = Transactions(parts.store, parts.clock, parts.new_id, relay.prompt)
     flows = Flows(transactions, segments=segments, deletions=deletions)
     sources = Sources(transactions)
-    documents = Documents(encode_json(ROOT_PATHS), encode_json(service_document(config, parts.common)))
     limits = Limits(parts.common.default_limit, parts.common.max_limit)
+    service = ServiceHandlers(
+        ServiceInfo(parts.store, config, parts.common), Profiles(parts.store, parts.clock), limits=limits
+    )
     return Built(
-        routes=routes(Handlers(flows, sources, documents=documents, limits=limits), Properties(flows, sources)),
+        routes=routes(service, Handlers(flows, sources, limits=limits), Properties(flows, sources)),
         behaviours=(relay, segment_events, deletions),
     )
 

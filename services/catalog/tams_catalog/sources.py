@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tams_catalog.changes import Changes
 from tams_catalog.documents import source_of
-from tams_catalog.listing import Listing, list_sources
+from tams_catalog.listing import Ask, Listing, list_sources
 from tams_catalog.tables import SOURCES, SourceRow
 from tams_catalog.transactions import Transactions
 from tams_common.clock import date_time
@@ -15,7 +15,6 @@ from tams_common.errors import NotFound
 from tams_common.http.message import Context
 from tams_common.ids import SourceId
 from tams_common.model.source import Source
-from tams_common.store import Query
 
 
 class Sources:
@@ -40,9 +39,9 @@ class Sources:
         """The JSON of a source; raises `NotFound`."""
         return (await self._row(source_id)).body
 
-    async def page(self, query: Query) -> Listing:
+    async def page(self, ask: Ask) -> Listing:
         """A page of sources."""
-        return await self._store.read(lambda reader: list_sources(reader, query))
+        return await self._store.read(lambda reader: list_sources(reader, ask), bounded=ask.bounded)
 
     async def _row(self, source_id: str) -> SourceRow:
         row = await self._store.read(lambda reader: reader.get(SOURCES, (source_id,)), bounded=True)

@@ -1,10 +1,13 @@
-"""The catalog's tables. Times are in ns since the Unix epoch; a `body` is the JSON that GET shows, rendered once."""
+"""The catalog's tables. Times are in ns since the Unix epoch; a `body` is the JSON that GET shows, rendered once.
+
+What lists filter and order by lies in tables of its own, without bodies (ADR 0013).
+"""
 
 from typing import Final
 
 from msgspec import Struct
 
-from tams_common.ids import FlowId, Incarnation, SourceId
+from tams_common.ids import FlowId, Incarnation, ProfileId, SourceId
 from tams_common.inbox import INBOX, POSITIONS
 from tams_common.outbox import LEASES, OUTBOX
 from tams_common.store import Guard, Projection, Small, Table
@@ -15,18 +18,14 @@ class FlowRow(Struct, frozen=True, kw_only=True):
     """A flow. `body` is its JSON but for `segments_updated` and `timerange`, which segment writes move.
 
     `version` rises with every change of the row and `incarnation` names this creation of the flow; `collected_by` are
-    flow ids with a comma between; the frame's size is kept of video flows only (T-67); `deleting` hides the flow from
-    everyone but the sweep; `event_at` is the moment of the flow's latest event.
+    flow ids with a comma between; `deleting` hides the flow from everyone but the sweep; `event_at` is the moment of
+    the flow's latest event.
     """
 
     id: FlowId
     source_id: SourceId
     format: str
-    codec: str | None
     container: str | None
-    label: str | None
-    frame_width: int | None
-    frame_height: int | None
     init_segments: bool
     read_only: bool
     deleting: bool
@@ -39,18 +38,57 @@ class FlowRow(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class FlowEntry(Struct, frozen=True, kw_only=True):
+    """A flow as lists look for it; one that is being deleted has none.
+
+    `label` and the bounds of the extent are written so that they sort (`entries`); `tags` are `tag_tokens`,
+    `collected_by` such tokens of flow ids. The frame's size is kept of video flows only (T-67). How far the segments of
+    this `incarnation` reach and when they changed moves with their events, and with it no version of the flow; null
+    bounds mean none.
+    """
+
+    id: FlowId
+    source_id: SourceId
+    profile_id: ProfileId | None
+    format: str
+    codec: str | None
+    label: str
+    status: str | None
+    frame_width: int | None
+    frame_height: int | None
+    init_segments: bool
+    created: int
+    metadata_updated: int
+    collected_by: str
+    tags: str
+    incarnation: Incarnation
+    extent_start: str | None = None
+    extent_end: str | None = None
+    segments_updated: int | None = None
+
+
 class SourceRow(Struct, frozen=True, kw_only=True):
-    """A source, with columns as a flow has them. Every flow created, moved or deleted writes its source's row."""
+    """A source, `collected_by` as a flow has it. Every flow created, moved or deleted writes its source's row."""
 
     id: SourceId
-    format: str
-    label: str | None
     collected_by: str
     created: int
     updated: int
     version: int
     event_at: int
     body: bytes
+
+
+class SourceEntry(Struct, frozen=True, kw_only=True):
+    """A source as lists look for it, with columns as a flow's entry has them."""
+
+    id: SourceId
+    format: str
+    label: str
+    created: int
+    updated: int
+    collected_by: str
+    tags: str
 
 
 class EdgeRow(Struct, frozen=True, kw_only=True):
@@ -64,22 +102,66 @@ class EdgeRow(Struct, frozen=True, kw_only=True):
     member_source_id: SourceId
 
 
-class ExtentRow(Struct, frozen=True, kw_only=True):
-    """From where to where a flow's segments reach, as their events have told; null bounds when there are none.
-
-    A row of another incarnation than the flow's counts for nothing.
-    """
+class DeletionRow(Struct, frozen=True):
+    """A flow that is hidden, and whose segments may still be there."""
 
     flow_id: FlowId
     incarnation: Incarnation
-    timerange: str
-    start: int | None
-    end: int | None
-    segments_updated: int
+
+
+class ProfileRow(Struct, frozen=True, kw_only=True):
+    """A profile; it never changes and never goes (PRF-3), so that what reads it need not write it."""
+
+    id: ProfileId
+    format: str
+    codec: str
+    label: str | None
+    created: int
+    body: bytes
+
+
+class ServiceRow(Struct, frozen=True, kw_only=True):
+    """What `POST /service` has set, in the one row `SERVICE_KEY`; null is what the configuration says (SVC-12)."""
+
+    id: str
+    name: str | None = None
+    description: str | None = None
+
+
+def _newest_of(*columns: str) -> tuple[Projection, ...]:
+    """For a filter by each of `columns`, and beyond it the order of lists."""
+    return tuple(Projection(f"by_{column}", (column, "created")) for column in columns)
+
+
+def _order_by(*columns: str) -> tuple[Projection, ...]:
+    """For lists that are sorted by each of `columns`."""
+    return tuple(Projection(f"order_by_{column}", (column,)) for column in columns)
 
 
 FLOWS: Final = Table("flows", FlowRow, ("id",), paging=Small(), projections=(Projection("by_source", ("source_id",)),))
+FLOW_INDEX: Final = Table(
+    "flow_index",
+    FlowEntry,
+    ("id",),
+    sort=("created",),
+    paging=Small(),
+    guarded_by=Guard("flows", ("id",)),
+    projections=(
+        *_newest_of("source_id", "profile_id", "format", "codec", "label", "status", "frame_width", "frame_height"),
+        *_newest_of("init_segments", "extent_start"),
+        *_order_by("metadata_updated", "label"),
+    ),
+)
 SOURCES: Final = Table("sources", SourceRow, ("id",), paging=Small())
+SOURCE_INDEX: Final = Table(
+    "source_index",
+    SourceEntry,
+    ("id",),
+    sort=("created",),
+    paging=Small(),
+    guarded_by=Guard("sources", ("id",)),
+    projections=(*_newest_of("format", "label"), *_order_by("updated", "label")),
+)
 COLLECTIONS: Final = Table(
     "collections",
     EdgeRow,
@@ -91,7 +173,25 @@ COLLECTIONS: Final = Table(
         Projection("by_member_source", ("member_source_id",)),
     ),
 )
-EXTENTS: Final = Table("extents", ExtentRow, ("flow_id",), paging=Small())
+DELETIONS: Final = Table(
+    "deletions", DeletionRow, ("flow_id",), paging=Small(), guarded_by=Guard("flows", ("flow_id",))
+)
+PROFILES: Final = Table("profiles", ProfileRow, ("id",), sort=("created",), paging=Small())
+SERVICE: Final = Table("service", ServiceRow, ("id",), paging=Small())
+SERVICE_KEY: Final = ("service",)
 
-TABLES: Final[tuple[AnyTable, ...]] = (FLOWS, SOURCES, COLLECTIONS, EXTENTS, OUTBOX, LEASES, POSITIONS, INBOX)
+TABLES: Final[tuple[AnyTable, ...]] = (
+    FLOWS,
+    FLOW_INDEX,
+    SOURCES,
+    SOURCE_INDEX,
+    COLLECTIONS,
+    DELETIONS,
+    PROFILES,
+    SERVICE,
+    OUTBOX,
+    LEASES,
+    POSITIONS,
+    INBOX,
+)
 """Everything catalog keeps."""
