@@ -11,6 +11,7 @@ from tams_common.http.app import ServiceApp
 from tams_common.http.codec import json_response, no_content
 from tams_common.http.message import Request, Response
 from tams_common.http.routing import Route
+from tests.common.eventually import PATIENCE, eventually
 from tests.common.http.sockets import exchange, raw_client, read_head, served
 
 CLOSE = b"Host: x\r\nConnection: close\r\n"
@@ -292,6 +293,79 @@ async def test_stopping_ends_requests_that_do_not_finish() -> None:
         writer.write(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
         await began.wait()
     await cancelled.wait()
+
+
+class Endless(Stream):
+    """A stream of events that goes on for ever, if slowly."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.began = asyncio.Event()
+
+    async def __anext__(self) -> bytes:
+        if self.began.is_set():
+            await asyncio.Event().wait()
+        self.began.set()
+        return b": hello\n\n"
+
+
+async def test_stopping_ends_event_streams_cleanly_and_does_not_wait_for_them() -> None:
+    stream = Endless()
+    edge = edge_module.Edge(streaming(stream, {"content-type": "text/event-stream"}), grace=PATIENCE)
+    host, port = await edge.start("127.0.0.1", 0)
+    async with raw_client(f"http://{host}:{port}") as (reader, writer):
+        writer.write(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await read_head(reader)).startswith(b"HTTP/1.1 200 OK")
+        await reader.readuntil(b": hello\n\n\r\n")
+        async with asyncio.timeout(PATIENCE / 2):
+            await edge.stop()
+        assert await reader.read() == b"0\r\n\r\n"
+    assert stream.closed.is_set()
+
+
+async def test_an_event_stream_that_begins_while_the_edge_stops_ends_at_once() -> None:
+    called, answer = asyncio.Event(), asyncio.Event()
+    stream = Endless()
+
+    async def late(request: Request) -> Response:
+        called.set()
+        await answer.wait()
+        return Response(200, stream, {"content-type": "text/event-stream"})
+
+    edge = edge_module.Edge(ServiceApp([Route("GET", "/x", late)]), grace=PATIENCE)
+    host, port = await edge.start("127.0.0.1", 0)
+    async with raw_client(f"http://{host}:{port}") as (reader, writer):
+        writer.write(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        await called.wait()
+        stopping = asyncio.create_task(edge.stop())
+        assert await stopped_listening(host, port)
+        answer.set()
+        assert (await reader.read()).endswith(b"0\r\n\r\n")
+        await stopping
+    assert stream.closed.is_set()
+
+
+async def stopped_listening(host: str, port: int) -> bool:
+    """Whether the edge has stopped listening."""
+
+    async def refused() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            return True
+        writer.close()
+        return False
+
+    return await eventually(refused)
+
+
+async def test_a_gone_reader_of_events_is_noticed() -> None:
+    stream = Endless()
+    async with served(streaming(stream, {"content-type": "text/event-stream"})) as url:
+        async with raw_client(url) as (reader, writer):
+            writer.write(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+            await read_head(reader)
+        await stream.closed.wait()
 
 
 async def test_only_a_trusted_peer_sets_the_context() -> None:
