@@ -1,4 +1,5 @@
-"""The assemblies on which the same story runs: one process in memory, one on files, a process per service."""
+"""The assemblies on which the same story runs: one process in memory, one on files, a process per service, and the same
+on Kafka."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -7,6 +8,7 @@ from typing import TypeAlias
 
 from tams_common.runtime import registry
 from tams_common.runtime.host import Host
+from tests.kafka import broker, new_prefix
 from tests.stores import environ_of
 from tests.system import processes
 from tests.system.api import Api
@@ -60,4 +62,18 @@ async def in_processes(scratch: Path) -> AsyncIterator[Api]:
         yield await stack.enter_async_context(Api(children["api-gateway"][0].url, TOKEN))
 
 
-ASSEMBLIES: dict[str, Assembly] = {"memory": in_memory, "files": on_files, "processes": in_processes}
+@asynccontextmanager
+async def on_kafka(scratch: Path) -> AsyncIterator[Api]:
+    """As `in_processes`, with the events on Kafka, in topics of its own."""
+    bus = broker().url(prefix=new_prefix())
+    async with AsyncExitStack() as stack:
+        children = await stack.enter_async_context(processes.every_service(scratch / "data", bus=bus))
+        yield await stack.enter_async_context(Api(children["api-gateway"][0].url, TOKEN))
+
+
+ASSEMBLIES: dict[str, Assembly] = {
+    "memory": in_memory,
+    "files": on_files,
+    "processes": in_processes,
+    "kafka": on_kafka,
+}

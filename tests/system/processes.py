@@ -99,14 +99,19 @@ SERVICES = ("catalog", "segments", "webhooks", "analytics", "api-gateway")
 
 
 @asynccontextmanager
-async def every_service(data: Path, *, replicas: int = 1) -> AsyncIterator[dict[str, list[Child]]]:
-    """Every service in processes of its own on shared files in `data`, `replicas` of each; gateway n asks replica n."""
+async def every_service(
+    data: Path, *, replicas: int = 1, bus: str | None = None
+) -> AsyncIterator[dict[str, list[Child]]]:
+    """Every service in processes of its own on shared files in `data`, `replicas` of each; gateway n asks replica n.
+
+    `bus` is the URL of another bus than a file.
+    """
     data.mkdir(parents=True, exist_ok=True)
     tokens = data / "tokens"
     tokens.write_text(f"{TOKEN} tester tams-api/admin\n")
     shared = {
         "TAMS_STORE_URL": f"sqlite:{data}",
-        "TAMS_BUS_URL": f"sqlite:{data}",
+        "TAMS_BUS_URL": bus or f"sqlite:{data}",
         "TAMS_OBJECTS_URL": f"local:{data / 'media'}",
         "TAMS_API_GATEWAY_TOKENS_FILE": str(tokens),
         "TAMS_WEBHOOKS_ENCRYPTION_KEYS": ENCRYPTION_KEY,
