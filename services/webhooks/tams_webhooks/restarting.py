@@ -23,7 +23,8 @@ def resume(tx: Tx, webhook_id: str, *, now: int) -> None:
     """Goes on where it was, as if nothing had failed: parked flows are due at once (`now`, in ns), with all tries."""
     waiting = Query(where=(eq("webhook_id", webhook_id),))
     tx.update(PARKED, [replace(row, tries=0, due=now) for row in tx.scan(PARKED, waiting).rows])
-    tx.update(REPLAYS, [replace(row, tries=0, due=now) for row in tx.scan(REPLAYS, waiting).rows])
+    under_way = [row for row in tx.scan(REPLAYS, waiting).rows if row.cursor < row.end]
+    tx.update(REPLAYS, [replace(row, tries=0, due=now) for row in under_way])
     _write(tx, replace(_lane(tx, webhook_id), failing_since=0))
 
 

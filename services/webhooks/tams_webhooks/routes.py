@@ -3,6 +3,7 @@
 import msgspec
 
 from tams_common.http.routing import Handler, Route
+from tams_webhooks import operations as ops
 from tams_webhooks.handlers.events import Events
 from tams_webhooks.handlers.webhooks import Webhooks
 
@@ -18,11 +19,11 @@ class Handlers(msgspec.Struct, frozen=True, kw_only=True):
 def routes(h: Handlers) -> tuple[Route, ...]:
     """The list, in the specification's order; the last ones are ours."""
     return (
-        Route("GET", "/service/webhooks", h.webhooks.list),
-        Route("POST", "/service/webhooks", h.webhooks.post),
-        Route("GET", "/service/webhooks/{webhook_id}", h.webhooks.get),
-        Route("PUT", "/service/webhooks/{webhook_id}", h.webhooks.put),
-        Route("DELETE", "/service/webhooks/{webhook_id}", h.webhooks.delete),
+        Route("GET", "/service/webhooks", h.webhooks.list, operation=ops.LIST_WEBHOOKS),
+        Route("POST", "/service/webhooks", h.webhooks.post, operation=ops.CREATE_WEBHOOK),
+        Route("GET", "/service/webhooks/{webhook_id}", h.webhooks.get, operation=ops.GET_WEBHOOK),
+        Route("PUT", "/service/webhooks/{webhook_id}", h.webhooks.put, operation=ops.REPLACE_WEBHOOK),
+        Route("DELETE", "/service/webhooks/{webhook_id}", h.webhooks.delete, operation=ops.DELETE_WEBHOOK),
         Route("GET", "/.well-known/webhook-keys.json", h.get_keys),
         Route("GET", "/events", h.events.get),
     )
