@@ -4,18 +4,24 @@ from tams_common.inbox import Subscription
 from tams_common.runtime.service import Built, Parts, Service
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.consumers import all_events
+from tams_webhooks.courier import Courier
+from tams_webhooks.dispatcher import Dispatcher
+from tams_webhooks.dressing import Dresser
 from tams_webhooks.handlers.events import Events
 from tams_webhooks.handlers.keys import GetKeys
 from tams_webhooks.handlers.webhooks import Webhooks
+from tams_webhooks.lane import Tools
 from tams_webhooks.log import Tail
 from tams_webhooks.outgoing.sender import Sender
 from tams_webhooks.outgoing.signing import signer_of
 from tams_webhooks.pruning import Pruning
 from tams_webhooks.registering import Registrar
+from tams_webhooks.retry import Schedule
 from tams_webhooks.routes import Handlers, routes
 from tams_webhooks.secrets import open_vault
 from tams_webhooks.stream import EventStream
 from tams_webhooks.tables import TABLES
+from tams_webhooks.window import Window
 
 
 def build(config: WebhooksConfig, parts: Parts) -> Built:
@@ -26,11 +32,22 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
     events = Subscription(parts.store, parts.bus, interest=all_events(parts.clock, tail), clock=parts.clock)
     pruning = Pruning(parts.store, config, clock=parts.clock)
     registrar = Registrar(parts.store, vault, check_url=sender.check_url, clock=parts.clock, new_id=parts.new_id)
+    tools = Tools(
+        store=parts.store,
+        window=Window(parts.store),
+        courier=Courier(sender, signer, vault=vault, clock=parts.clock),
+        dresser=Dresser(parts.peers["segments"], public_url=parts.common.public_url),
+        schedule=Schedule.parse(config.delays),
+        config=config,
+        clock=parts.clock,
+        owner=parts.new_id(),
+    )
+    dispatcher = Dispatcher(tools, tail, close=sender.close)
     stream = EventStream(parts.store, tail, heartbeat=config.heartbeat, registry=parts.registry)
     handlers = Handlers(
         webhooks=Webhooks(registrar, parts.common), get_keys=GetKeys(signer.public_keys), events=Events(stream)
     )
-    return Built(routes=routes(handlers), behaviours=(events, tail, pruning))
+    return Built(routes=routes(handlers), behaviours=(events, tail, dispatcher, pruning))
 
 
-SERVICE = Service(name="webhooks", config=WebhooksConfig, build=build, tables=TABLES)
+SERVICE = Service(name="webhooks", config=WebhooksConfig, build=build, tables=TABLES, peers=("segments",))

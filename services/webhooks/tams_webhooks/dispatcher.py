@@ -1,0 +1,208 @@
+"""Spreads the lanes over the replicas and keeps this replica's ones running (architecture 4.5)."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+from zlib import crc32
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tams_common.bus.backoff import Backoff
+from tams_common.clock import SECOND
+from tams_common.errors import Conflict, Unavailable
+from tams_common.outbox import LEASES, LeaseRow
+from tams_common.store import Query, Reader, StartsWith, Tx
+from tams_webhooks import settling
+from tams_webhooks.lane import Lane, Tools
+from tams_webhooks.log import Tail
+from tams_webhooks.settling import LIVE
+from tams_webhooks.tables import LANES, WEBHOOKS, LaneRow
+
+REPLICA: Final = "replica:"
+"""Begins the names of the rows with which replicas show that they live."""
+DRAIN: Final = 5.0
+"""Seconds for requests in progress when the service stops."""
+_FORGOTTEN: Final = 3600 * SECOND
+_log = structlog.get_logger(__name__)
+
+
+class View(Struct, frozen=True):
+    """What all replicas see: how many live, and for each lane who has it until when, and the version of its row.
+
+    `live` are the webhooks that are sent events, `versions` those of all webhooks.
+    """
+
+    replicas: int
+    lanes: Mapping[str, tuple[str, int, int]]
+    live: frozenset[str]
+    versions: Mapping[str, int]
+
+
+class Dispatcher:
+    """Holds a fair share of the lanes by leases, and runs each as a task; `close` is called when all have ended."""
+
+    def __init__(self, tools: Tools, tail: Tail, *, close: Callable[[], Awaitable[None]]) -> None:
+        self._tools = tools
+        self._tail = tail
+        self._close = close
+        self._lease = int(tools.config.lease * SECOND)
+        self._lanes: dict[str, Lane] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._asked = asyncio.Event()
+        self._beaten = 0
+
+    def prompt(self) -> None:
+        """A webhook or its lane was changed here: look now. To forget it costs time only."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Dispatches until cancelled, then finishes what is on its way and leaves the lanes to others."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                try:
+                    group.create_task(self._follow())
+                    await self._sweep_for_ever(group)
+                except asyncio.CancelledError:
+                    await self._drain()
+                    raise
+        finally:
+            await self._close()
+
+    async def _sweep_for_ever(self, group: asyncio.TaskGroup) -> None:
+        backoff = Backoff()
+        while True:
+            self._asked.clear()
+            try:
+                await self._sweep(group)
+            except (Unavailable, Conflict) as error:
+                _log.warning("lanes are not looked after", reason=error.detail)
+                await asyncio.sleep(backoff.next())
+                continue
+            backoff.reset()
+            try:
+                async with asyncio.timeout(self._tools.config.sweep):
+                    await self._asked.wait()
+            except TimeoutError:
+                continue
+
+    async def _follow(self) -> None:
+        """Keeps the window at the log's end and tells the lanes of what is new."""
+        window, backoff, is_started = self._tools.window, Backoff(), False
+        while True:
+            try:
+                if not is_started:
+                    await window.start()
+                    is_started = True
+                await self._tail.beyond(window.last)
+                await window.extend()
+            except Unavailable as error:
+                _log.warning("new events are not seen", reason=error.detail)
+                await asyncio.sleep(backoff.next())
+                continue
+            backoff.reset()
+            for webhook_id, lane in self._lanes.items():
+                lane.notice(window.versions.get(webhook_id, 0))
+                lane.prompt()
+
+    async def _sweep(self, group: asyncio.TaskGroup) -> None:
+        now = self._tools.clock()
+        if now - self._beaten >= self._lease // 3:
+            await self._beat(now)
+        view = await self._tools.store.read(self._view)
+        for webhook_id, lane in self._lanes.items():
+            lane.notice(view.versions.get(webhook_id, 0))
+            lane.notice_lane(view.lanes[webhook_id][2] if webhook_id in view.lanes else None)
+            lane.tick()
+        mine = [webhook_id for webhook_id, lane in self._lanes.items() if not lane.is_ending]
+        share = math.ceil(sum(webhook_id in view.live for webhook_id in view.lanes) / view.replicas)
+        for webhook_id in self._by_liking(mine)[share:]:
+            self._lanes[webhook_id].stop()
+        free = [
+            webhook_id
+            for webhook_id, (_, until, _) in view.lanes.items()
+            if until <= now and webhook_id in view.live and webhook_id not in self._lanes
+        ]
+        if free and share > len(mine):
+            await self._take(self._by_liking(free)[: share - len(mine)], group)
+
+    async def _take(self, webhook_ids: list[str], group: asyncio.TaskGroup) -> None:
+        now, owner = self._tools.clock(), self._tools.owner
+
+        def take(tx: Tx) -> list[LaneRow]:
+            return settling.take(tx, webhook_ids, owner=owner, now=now, until=now + self._lease)
+
+        for row in await self._tools.store.run(take):
+            webhook_id = row.webhook_id
+            lane = self._lanes[webhook_id] = Lane(webhook_id, self._tools)
+            self._tasks[webhook_id] = group.create_task(self._run_lane(lane))
+
+    async def _run_lane(self, lane: Lane) -> None:
+        try:
+            await lane.run()
+        finally:
+            del self._lanes[lane.webhook_id], self._tasks[lane.webhook_id]
+            self._asked.set()
+
+    async def _beat(self, now: int) -> None:
+        """Shows that this replica lives, and renews all its leases in one transaction."""
+        until = now + self._lease
+        weak = [webhook_id for webhook_id, lane in self._lanes.items() if lane.until - now < 2 * self._lease // 3]
+
+        def beat(tx: Tx) -> list[LaneRow]:
+            self._show(tx, now=now, until=until)
+            return settling.prolong(tx, weak, owner=self._tools.owner, until=until)
+
+        rows = {row.webhook_id: row for row in await self._tools.store.run(beat)}
+        self._beaten = now
+        for webhook_id in weak:
+            if webhook_id in self._lanes:
+                self._lanes[webhook_id].renewed(rows.get(webhook_id))
+
+    def _show(self, tx: Tx, *, now: int, until: int) -> None:
+        name = REPLICA + self._tools.owner
+        rows = _replicas(tx)
+        own = next((row for row in rows if row.name == name), None)
+        if own is None:
+            tx.insert(LEASES, [LeaseRow(name, self._tools.owner, until, 1)])
+        else:
+            tx.update(LEASES, [replace(own, until=until, version=own.version + 1)], expect=[own.version])
+        tx.delete(LEASES, [(row.name,) for row in rows if row.until < now - _FORGOTTEN and row is not own])
+
+    def _view(self, reader: Reader) -> View:
+        now = self._tools.clock()
+        others = sum(row.until > now and row.owner != self._tools.owner for row in _replicas(reader))
+        lanes = reader.select(LANES, ("webhook_id", "owner", "until", "version"), query=Query()).rows
+        webhooks = reader.select(WEBHOOKS, ("id", "status", "version"), query=Query()).rows
+        return View(
+            replicas=others + 1,
+            lanes={
+                str(lane): (str(owner), int(until or 0), int(version or 0)) for lane, owner, until, version in lanes
+            },
+            live=frozenset(str(webhook_id) for webhook_id, status, _ in webhooks if status in LIVE),
+            versions={str(webhook_id): int(version or 0) for webhook_id, _, version in webhooks},
+        )
+
+    def _by_liking(self, webhook_ids: list[str]) -> list[str]:
+        """In an order that each replica has for itself, so that they seldom reach for the same."""
+        return sorted(webhook_ids, key=lambda webhook_id: crc32(f"{self._tools.owner}{webhook_id}".encode()))
+
+    async def _drain(self) -> None:
+        for lane in self._lanes.values():
+            lane.stop()
+        try:
+            async with asyncio.timeout(DRAIN):
+                if self._tasks:
+                    await asyncio.wait(self._tasks.values())
+                await self._tools.store.run(self._leave)
+        except (TimeoutError, Unavailable, Conflict) as error:
+            _log.warning("lanes are left to run out", reason=str(error))
+
+    def _leave(self, tx: Tx) -> None:
+        tx.delete(LEASES, [(REPLICA + self._tools.owner,)])
+
+
+def _replicas(reader: Reader) -> list[LeaseRow]:
+    return reader.scan(LEASES, Query((StartsWith("name", REPLICA),))).rows

@@ -1,0 +1,139 @@
+"""The transactions of lanes: taking one, writing down what was done, giving it back. A replica that has lost a lane
+writes nothing of it any more (ADR 0005)."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tams_common.clock import date_time
+from tams_common.http.codec import encode_json
+from tams_common.store import Query, Reader, Tx, eq
+from tams_webhooks.retry import Health
+from tams_webhooks.tables import (
+    ATTEMPTS,
+    LANES,
+    PARKED,
+    REPLAYS,
+    WEBHOOKS,
+    AttemptRow,
+    LaneRow,
+    ParkedRow,
+    ReplayRow,
+    Status,
+    WebhookRow,
+)
+
+LIVE: frozenset[Status] = frozenset({"created", "started"})
+"""The statuses with which a webhook is sent events."""
+
+
+class Loaded(Struct, frozen=True):
+    """All that is kept of a webhook's deliveries; `replays` are those that are not over, the oldest first."""
+
+    webhook: WebhookRow | None
+    lane: LaneRow | None
+    parked: dict[str, ParkedRow]
+    replays: list[ReplayRow]
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """What a lane has done since it last wrote: `parked` are the keys that changed, None for one that waits no more,
+    `known` the keys that have a row. `until` 0 gives the lane back."""
+
+    cursor: int
+    until: int
+    health: Health
+    count: int
+    parked: Mapping[str, ParkedRow | None]
+    known: Collection[str]
+    attempts: Sequence[AttemptRow]
+    replays: Sequence[ReplayRow] = ()
+
+
+class Error(Struct, frozen=True):
+    """Why a webhook is in status `error` (s/error)."""
+
+    type: str
+    summary: str
+    time: str
+
+
+def load(reader: Reader, webhook_id: str) -> Loaded:
+    """Everything of one webhook."""
+    own = Query(where=(eq("webhook_id", webhook_id),))
+    replays = [row for row in reader.scan(REPLAYS, own).rows if row.cursor < row.end]
+    return Loaded(
+        webhook=reader.get(WEBHOOKS, (webhook_id,)),
+        lane=reader.get(LANES, (webhook_id,)),
+        parked={row.key: row for row in reader.scan(PARKED, own).rows},
+        replays=replays,
+    )
+
+
+def take(tx: Tx, webhook_ids: Iterable[str], *, owner: str, now: int, until: int) -> list[LaneRow]:
+    """Takes those lanes that are free and whose webhooks are sent events; a new webhook is `started` by that."""
+    keys = [(webhook_id,) for webhook_id in webhook_ids]
+    lanes, webhooks = tx.get_many(LANES, keys), tx.get_many(WEBHOOKS, keys)
+    live = [key for key in keys if key in webhooks and webhooks[key].status in LIVE]
+    taken = [lanes[key] for key in live if key in lanes and lanes[key].until <= now]
+    begun = [webhooks[row.webhook_id,] for row in taken if webhooks[row.webhook_id,].status == "created"]
+    tx.update(
+        WEBHOOKS,
+        [replace(row, status="started", version=row.version + 1) for row in begun],
+        expect=[row.version for row in begun],
+    )
+    return _owned(tx, taken, owner=owner, until=until)
+
+
+def prolong(tx: Tx, webhook_ids: Iterable[str], *, owner: str, until: int) -> list[LaneRow]:
+    """Renews those lanes that `owner` still has."""
+    rows = tx.get_many(LANES, [(webhook_id,) for webhook_id in webhook_ids]).values()
+    return _owned(tx, [row for row in rows if row.owner == owner], owner=owner, until=until)
+
+
+def give_back(tx: Tx, webhook_ids: Iterable[str], *, owner: str) -> None:
+    """Leaves those lanes that `owner` still has to others."""
+    rows = tx.get_many(LANES, [(webhook_id,) for webhook_id in webhook_ids]).values()
+    _owned(tx, [row for row in rows if row.owner == owner], owner="", until=0)
+
+
+def settle(tx: Tx, webhook_id: str, step: Step, *, owner: str) -> LaneRow | None:
+    """Writes `step`; returns the lane's row after it, None when `owner` has lost the lane."""
+    row = tx.get(LANES, (webhook_id,))
+    if row is None or row.owner != owner:
+        return None
+    waiting = [parked for parked in step.parked.values() if parked is not None]
+    tx.insert(PARKED, [parked for parked in waiting if parked.key not in step.known])
+    tx.update(PARKED, [parked for parked in waiting if parked.key in step.known])
+    tx.delete(PARKED, [(webhook_id, key) for key, parked in step.parked.items() if parked is None])
+    tx.insert(ATTEMPTS, step.attempts)
+    tx.update(REPLAYS, step.replays)
+    after = LaneRow(
+        webhook_id=webhook_id,
+        cursor=step.cursor,
+        owner=owner if step.until else "",
+        until=step.until,
+        version=row.version + 1,
+        parked=step.count,
+        failing_since=step.health.failing_since,
+        attempted_at=step.health.attempted_at,
+    )
+    tx.update(LANES, [after], expect=[row.version])
+    return after
+
+
+def fail(tx: Tx, webhook_id: str, summary: str, *, now: int) -> None:
+    """Sets the webhook's status to `error`; `summary` says why (WHK-16)."""
+    webhook = tx.get(WEBHOOKS, (webhook_id,))
+    if webhook is None or webhook.status not in LIVE:
+        return
+    error = encode_json(Error("urn:tams:problem:webhook-failing", summary, date_time(now)))
+    failed = replace(webhook, status="error", error=error, version=webhook.version + 1)
+    tx.update(WEBHOOKS, [failed], expect=[webhook.version])
+
+
+def _owned(tx: Tx, rows: Sequence[LaneRow], *, owner: str, until: int) -> list[LaneRow]:
+    owned = [replace(row, owner=owner, until=until, version=row.version + 1) for row in rows]
+    tx.update(LANES, owned, expect=[row.version for row in rows])
+    return owned
