@@ -24,6 +24,12 @@ SOURCES: Final = "tams.sources"
 SEGMENTS: Final = "tams.segments"
 TOPICS: Final = (Topic(FLOWS), Topic(SOURCES), Topic(SEGMENTS))
 
+
+def dead_letters(group: str) -> Topic:
+    """Where a group of consumers puts the events that it cannot apply; few, and kept until someone has looked."""
+    return Topic(f"{group}.dead", partitions=1, retention_hours=None)
+
+
 EVENT_LIMIT: Final = 64 * 1024
 """Bytes of one `flows/segments_added` value at most; more segments make more events."""
 RESOURCE_LIMIT: Final = 100 * 1024

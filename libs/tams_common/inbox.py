@@ -7,12 +7,12 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 import structlog
 
-from tams_common.bus import Bus, Consumer, Message, Offsets, Partition, Record, Topic
+from tams_common.bus import Bus, Consumer, Message, Offsets, Partition, Record
 from tams_common.bus.backoff import Backoff
 from tams_common.bus.cloudevents import from_record
 from tams_common.clock import SECOND, Clock
 from tams_common.errors import Conflict, InvalidInput, Unavailable
-from tams_common.events import Envelope
+from tams_common.events import Envelope, dead_letters
 from tams_common.store import Guard, Query, Reader, Store, Table, Tx, Windowed, eq, lt
 
 _log = structlog.get_logger(__name__)
@@ -215,11 +215,11 @@ class Subscription:
     @property
     def dead_topic(self) -> str:
         """Where events are put that cannot be applied."""
-        return f"{self._interest.group}.dead"
+        return dead_letters(self._interest.group).name
 
     async def run(self) -> None:
         """Applies events until cancelled. Waits while bus or tables are unavailable; anything else is raised."""
-        await _patiently(lambda: self._bus.apply([Topic(self.dead_topic, partitions=1, retention_hours=None)]))
+        await _patiently(lambda: self._bus.apply([dead_letters(self._interest.group)]))
         consumer = await _patiently(self._join)
         try:
             while True:

@@ -1,4 +1,4 @@
-"""The one script `tams`: run a service or all of them, look after tables and tokens."""
+"""The one script `tams`: run a service or all of them, look after tables, topics and tokens."""
 
 import os
 from importlib.metadata import entry_points
@@ -11,6 +11,7 @@ from tams_common.config import Common, service_prefix
 from tams_common.errors import TamsError
 from tams_common.runtime import registry
 from tams_common.runtime.tables_cli import tables
+from tams_common.runtime.topics_cli import topics
 
 _COMMANDS = "tams.commands"
 _DATA = click.option("--data", default=".tams", type=click.Path(path_type=Path), help="Directory of the data [.tams].")
@@ -52,7 +53,7 @@ def main() -> None:
 @_DATA
 @click.option("--token", default=None, help="Bearer token with every scope [made once, kept in DATA/token].")
 @click.option("--store", default=None, metavar="URL", help="Tables: sqlite:DIRECTORY, sqlite::memory: or vast://….")
-@click.option("--bus", default=None, metavar="URL", help="Events: sqlite:DIRECTORY or sqlite::memory:.")
+@click.option("--bus", default=None, metavar="URL", help="Events: sqlite:DIRECTORY, sqlite::memory: or kafka://….")
 @click.option("--objects", default=None, metavar="URL", help="Media: local:DIRECTORY or local::memory:.")
 def dev(data: Path, **options: str | None) -> None:
     """Run the whole store in this process; nothing else is needed."""
@@ -91,6 +92,7 @@ def token(data: Path) -> None:
 
 
 main.add_command(tables)
+main.add_command(topics)
 
 
 def _print_keys(title: str, prefix: str, *, kind: type[msgspec.Struct]) -> None:

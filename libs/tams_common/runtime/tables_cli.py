@@ -11,6 +11,7 @@ import click
 from tams_common.config import Common, read
 from tams_common.errors import NotFound
 from tams_common.runtime import registry
+from tams_common.runtime.aligned import print_aligned
 from tams_common.runtime.service import AnyService
 from tams_common.store import ProjectionStatus, Store, TableStatus
 from tams_common.store.table import AnyTable
@@ -26,7 +27,6 @@ _PROJECTION = click.option("--projection", default=None, metavar="NAME", help="O
 
 _TABLE_TITLES: Final = ("service", "table", "version", "rows", "bytes", "sorted by", "rows lie", "projections", "drift")
 _PROJECTION_TITLES: Final = ("service", "table", "projection", "columns", "state", "rows", "bytes")
-_NUMBERS: Final = frozenset({"rows", "bytes"})
 
 
 class _Work(Protocol):
@@ -54,7 +54,7 @@ def migrate(store: str | None) -> None:
         for service in _with_tables()
         for table in _on_store(service, store, work=bring_up)
     ]
-    _print_aligned(("service", "table", "version"), rows)
+    print_aligned(("service", "table", "version"), rows)
 
 
 @tables.command()
@@ -70,7 +70,7 @@ def status(store: str | None) -> None:
         for service in _with_tables()
         for found, declared in zip(_on_store(service, store, work=look), service.tables, strict=True)
     ]
-    _print_aligned(_TABLE_TITLES, rows)
+    print_aligned(_TABLE_TITLES, rows)
 
 
 @tables.group()
@@ -159,7 +159,7 @@ def _print_projections(
         for each in _on_store(service, store, work=partial(work, names=names))
         if (each.table, each.name) in names
     ]
-    _print_aligned(_PROJECTION_TITLES, rows)
+    print_aligned(_PROJECTION_TITLES, rows)
 
 
 def _projection_cells(each: ProjectionStatus) -> tuple[str, str, str]:
@@ -204,12 +204,3 @@ def _on_store(service: AnyService, url: str | None, *, work: Callable[[Store], A
 
 def _with_tables() -> list[AnyService]:
     return [service for service in registry.load_all() if service.tables]
-
-
-def _print_aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell, numbers to the right; a column without any cell is left out."""
-    kept = [at for at in range(len(titles)) if not rows or any(row[at] for row in rows)]
-    widths = {at: max(len(row[at]) for row in (titles, *rows)) for at in kept}
-    for row in (titles, *rows):
-        cells = [row[at].rjust(widths[at]) if titles[at] in _NUMBERS else row[at].ljust(widths[at]) for at in kept]
-        click.echo("  ".join(cells).rstrip())
