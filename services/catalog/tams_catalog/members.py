@@ -59,6 +59,8 @@ FLOW_AVG_BIT_RATE: Final = _technical("avg_bit_rate", NonNegative)
 SOURCE_LABEL: Final = _source("label", str)
 SOURCE_DESCRIPTION: Final = _source("description", str)
 SOURCE_TAGS: Final = _source("tags", Tags)
+TAG_VALUE: Final[object] = str | tuple[str, ...]
+"""A tag's value: text, or a list of texts (TAG-1)."""
 
 
 def tag(tags: Member[T], name: str) -> Member[T]:
@@ -76,7 +78,7 @@ def tag(tags: Member[T], name: str) -> Member[T]:
         get(resource)
         return tags.put(resource, {key: kept for key, kept in _tags(tags, resource).items() if key != name})
 
-    return Member(str | tuple[str, ...], get, put)
+    return Member(TAG_VALUE, get, put)
 
 
 def _tags(tags: Member[T], resource: T) -> dict[str, object]:

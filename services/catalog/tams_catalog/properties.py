@@ -9,7 +9,9 @@ from tams_catalog import members
 from tams_catalog.flows import Flows, Unprotected
 from tams_catalog.members import Member
 from tams_catalog.sources import Sources
-from tams_common.http.codec import decode_json, json_response, no_content
+from tams_common.errors import NotFound
+from tams_common.http.codec import decode_json, encode_json, json_response, no_content
+from tams_common.http.etag import check_if_match
 from tams_common.http.message import Context, Request, Response
 from tams_common.http.routing import path_uuid
 from tams_common.model.flow import Flow
@@ -31,9 +33,16 @@ class Resources(Protocol[T]):
 
 
 class Property(Generic[T]):
-    """GET, PUT and DELETE of one member. `parameter` is the path parameter with the resource's id."""
+    """GET, PUT and DELETE of one member. `parameter` is the path parameter with the resource's id.
 
-    def __init__(self, resources: Resources[T], parameter: str, *, member: Callable[[Request], Member[T]]) -> None:
+    `kind` is the type of the member's JSON, whichever the request names. `If-Match` is held against the value that GET
+    shows, in the transaction that changes it.
+    """
+
+    def __init__(
+        self, resources: Resources[T], parameter: str, *, kind: object, member: Callable[[Request], Member[T]]
+    ) -> None:
+        self.kind = kind
         self._resources = resources
         self._parameter = parameter
         self._member = member
@@ -47,7 +56,13 @@ class Property(Generic[T]):
         """Sets the value."""
         resource_id, member = path_uuid(request, self._parameter), self._member(request)
         value = decode_json(await request.read(), member.kind)
-        await self._resources.edit(resource_id, lambda old: member.put(old, value), context=request.context)
+
+        def put(old: T) -> T:
+            if "if-match" in request.headers:
+                check_if_match(request, _current(member, old))
+            return member.put(old, value)
+
+        await self._resources.edit(resource_id, put, context=request.context)
         return no_content()
 
     async def delete(self, request: Request) -> Response:
@@ -62,7 +77,12 @@ class Properties:
 
     def __init__(self, flows: Flows, sources: Sources) -> None:
         self.flow_tags = _of_flow(flows, members.FLOW_TAGS)
-        self.flow_tag = Property(flows, "flow_id", member=lambda r: members.tag(members.FLOW_TAGS, r.params["name"]))
+        self.flow_tag = Property(
+            flows,
+            "flow_id",
+            kind=members.TAG_VALUE,
+            member=lambda r: members.tag(members.FLOW_TAGS, r.params["name"]),
+        )
         self.flow_description = _of_flow(flows, members.FLOW_DESCRIPTION)
         self.flow_label = _of_flow(flows, members.FLOW_LABEL)
         self.flow_read_only = _of_flow(Unprotected(flows), members.FLOW_READ_ONLY)
@@ -71,15 +91,26 @@ class Properties:
         self.flow_avg_bit_rate = _of_flow(flows, members.FLOW_AVG_BIT_RATE)
         self.source_tags = _of_source(sources, members.SOURCE_TAGS)
         self.source_tag = Property(
-            sources, "source_id", member=lambda r: members.tag(members.SOURCE_TAGS, r.params["name"])
+            sources,
+            "source_id",
+            kind=members.TAG_VALUE,
+            member=lambda r: members.tag(members.SOURCE_TAGS, r.params["name"]),
         )
         self.source_description = _of_source(sources, members.SOURCE_DESCRIPTION)
         self.source_label = _of_source(sources, members.SOURCE_LABEL)
 
 
+def _current(member: Member[T], resource: T) -> bytes | None:
+    """What GET shows; None for a tag that is not there."""
+    try:
+        return encode_json(member.shown(resource))
+    except NotFound:
+        return None
+
+
 def _of_flow(flows: Resources[Flow], member: Member[Flow]) -> Property[Flow]:
-    return Property(flows, "flow_id", member=lambda _: member)
+    return Property(flows, "flow_id", kind=member.kind, member=lambda _: member)
 
 
 def _of_source(sources: Resources[Source], member: Member[Source]) -> Property[Source]:
-    return Property(sources, "source_id", member=lambda _: member)
+    return Property(sources, "source_id", kind=member.kind, member=lambda _: member)
