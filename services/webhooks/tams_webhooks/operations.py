@@ -4,8 +4,10 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from tams_common.http.openapi import Answer, ListOf, Operation
-from tams_common.http.parameters import DONE, LIMIT, LIST_HEADERS, PAGE, REVERSE, tags
+from tams_common.http.openapi import UUID, Answer, ListOf, Operation, Parameter
+from tams_common.http.parameters import DONE, LIMIT, LIST_HEADERS, PAGE, PAGE_HEADERS, REVERSE, TEXT, tags
+from tams_webhooks.deliveries import ReplayPost
+from tams_webhooks.handlers.deliveries import OUTCOMES, TYPES, AttemptShown, ReplayShown
 from tams_webhooks.tables import Status
 from tams_webhooks.webhook import Webhook, WebhookPost, WebhookPut
 
@@ -49,3 +51,31 @@ REPLACE_WEBHOOK: Final = Operation(
     refusals=(400, 403, 404),
 )
 DELETE_WEBHOOK: Final = Operation(summary="Delete a webhook", answers={204: DONE}, refusals=(403, 404))
+
+_ATTEMPT_FILTERS: Final = (
+    Parameter("outcome", "Only attempts that ended so.", TEXT | {"enum": list(OUTCOMES)}),
+    Parameter("event_type", "Only attempts with events of this type.", TEXT | {"enum": list(TYPES)}),
+    Parameter("key", "Only attempts with events of this flow or source.", UUID),
+)
+LIST_DELIVERIES: Final = Operation(
+    summary="The attempts to deliver to a webhook",
+    parameters=(*_ATTEMPT_FILTERS, PAGE, LIMIT),
+    answers={200: Answer("A page of the attempts, the newest first.", ListOf(AttemptShown), PAGE_HEADERS)},
+    refusals=(400, 404),
+)
+REPLAY: Final = Operation(
+    summary="Send events again",
+    body=ReplayPost,
+    answers={202: Answer("They are sent beside new ones.", ReplayShown)},
+    refusals=(400, 404),
+)
+LIST_REPLAYS: Final = Operation(
+    summary="What was asked to be sent again",
+    answers={200: Answer("The latest replays, the newest first.", ListOf(ReplayShown))},
+    refusals=(404,),
+)
+TEST_WEBHOOK: Final = Operation(
+    summary="Send a test event now",
+    answers={200: Answer("What came of it.", AttemptShown)},
+    refusals=(404,),
+)

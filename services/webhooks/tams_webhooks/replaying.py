@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tams_common.clock import SECOND, Clock
 from tams_common.errors import BadGateway, Conflict, GatewayTimeout, Unavailable
-from tams_common.store import Query, Reader, Store, eq, ge, lt
+from tams_common.store import Query, Reader, Store, eq, ge, gt, lt
 from tams_webhooks import history
 from tams_webhooks.attempts import Attempts, Dressed
 from tams_webhooks.courier import Target
@@ -164,12 +164,13 @@ def _range(reader: Reader, row: ReplayRow) -> tuple[dict[int, LogRow | None], in
 
 
 def _failed(reader: Reader, row: ReplayRow) -> tuple[dict[int, LogRow | None], int]:
-    """Events by the moments of the attempts with which they failed for good."""
+    """Events by the moments of the attempts with which they failed for good; tests have no number."""
     where = (
         eq("webhook_id", row.webhook_id),
         ge("at", row.cursor),
         lt("at", row.end),
         eq("outcome", "failed"),
+        gt("number", 0),
     )
     rows = reader.select(ATTEMPTS, ("at", "number"), query=Query(where, limit=_FAILED)).rows
     numbers = {int(at or 0): int(number or 0) for at, number in rows}

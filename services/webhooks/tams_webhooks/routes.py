@@ -4,6 +4,7 @@ import msgspec
 
 from tams_common.http.routing import Handler, Route
 from tams_webhooks import operations as ops
+from tams_webhooks.handlers.deliveries import DeliveryHandlers
 from tams_webhooks.handlers.events import Events
 from tams_webhooks.handlers.webhooks import Webhooks
 
@@ -14,6 +15,7 @@ class Handlers(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: Webhooks
     get_keys: Handler
     events: Events
+    deliveries: DeliveryHandlers
 
 
 def routes(h: Handlers) -> tuple[Route, ...]:
@@ -24,6 +26,12 @@ def routes(h: Handlers) -> tuple[Route, ...]:
         Route("GET", "/service/webhooks/{webhook_id}", h.webhooks.get, operation=ops.GET_WEBHOOK),
         Route("PUT", "/service/webhooks/{webhook_id}", h.webhooks.put, operation=ops.REPLACE_WEBHOOK),
         Route("DELETE", "/service/webhooks/{webhook_id}", h.webhooks.delete, operation=ops.DELETE_WEBHOOK),
+        Route("GET", "/service/webhooks/{webhook_id}/deliveries", h.deliveries.list, operation=ops.LIST_DELIVERIES),
+        Route("POST", "/service/webhooks/{webhook_id}/deliveries/replay", h.deliveries.replay, operation=ops.REPLAY),
+        Route(
+            "GET", "/service/webhooks/{webhook_id}/deliveries/replays", h.deliveries.replays, operation=ops.LIST_REPLAYS
+        ),
+        Route("POST", "/service/webhooks/{webhook_id}/deliveries/test", h.deliveries.test, operation=ops.TEST_WEBHOOK),
         Route("GET", "/.well-known/webhook-keys.json", h.get_keys),
         Route("GET", "/events", h.events.get),
     )

@@ -5,8 +5,10 @@ from tams_common.runtime.service import Built, Parts, Service
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.consumers import all_events
 from tams_webhooks.courier import Courier
+from tams_webhooks.deliveries import Deliveries
 from tams_webhooks.dispatcher import Dispatcher
 from tams_webhooks.dressing import Dresser
+from tams_webhooks.handlers.deliveries import DeliveryHandlers
 from tams_webhooks.handlers.events import Events
 from tams_webhooks.handlers.keys import GetKeys
 from tams_webhooks.handlers.webhooks import Webhooks
@@ -44,8 +46,12 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
     )
     dispatcher = Dispatcher(tools, tail, close=sender.close)
     stream = EventStream(parts.store, tail, heartbeat=config.heartbeat, registry=parts.registry)
+    deliveries = Deliveries(parts.store, tools.courier, clock=parts.clock, new_id=parts.new_id)
     handlers = Handlers(
-        webhooks=Webhooks(registrar, parts.common), get_keys=GetKeys(signer.public_keys), events=Events(stream)
+        webhooks=Webhooks(registrar, parts.common, changed=dispatcher.prompt),
+        get_keys=GetKeys(signer.public_keys),
+        events=Events(stream),
+        deliveries=DeliveryHandlers(deliveries, parts.common, changed=dispatcher.prompt),
     )
     return Built(routes=routes(handlers), behaviours=(events, tail, dispatcher, pruning))
 

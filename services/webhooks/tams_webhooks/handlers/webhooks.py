@@ -1,5 +1,6 @@
 """`/service/webhooks` and `/service/webhooks/{webhookId}` (WHK-2 to WHK-12)."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from tams_common.config import Common
@@ -15,11 +16,12 @@ from tams_webhooks.webhook import WebhookPost, WebhookPut
 
 
 class Webhooks:
-    """Answers for webhooks themselves."""
+    """Answers for webhooks themselves; `changed` is called after each change of one."""
 
-    def __init__(self, registrar: Registrar, common: Common) -> None:
+    def __init__(self, registrar: Registrar, common: Common, *, changed: Callable[[], None]) -> None:
         self._registrar = registrar
         self._common = common
+        self._changed = changed
 
     async def list(self, request: Request) -> Response:
         """WHK-2: a page by url."""
@@ -42,6 +44,7 @@ class Webhooks:
         """WHK-3, WHK-4."""
         body = decode_json(await request.read(), WebhookPost)
         row = await self._registrar.create(body, context=request.context)
+        self._changed()
         location = f"{request.context.base_url}{request.path}/{row.id}"
         return json_response(render(row), HTTPStatus.CREATED, headers={"location": location})
 
@@ -57,9 +60,11 @@ class Webhooks:
         if body.id != webhook_id:
             raise NotFound(f"the body is webhook {body.id}, the path webhook {webhook_id} (T-82)", field="$.id")
         row = await self._registrar.replace(body, context=request.context)
+        self._changed()
         return json_response(render(row), HTTPStatus.CREATED)
 
     async def delete(self, request: Request) -> Response:
         """WHK-12."""
         await self._registrar.delete(path_uuid(request, "webhook_id"), principal=request.context.principal)
+        self._changed()
         return no_content()

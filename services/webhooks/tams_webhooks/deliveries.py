@@ -1,0 +1,201 @@
+"""What owners see of the deliveries to their webhooks, and what they can ask for: a replay, a test."""
+
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, NamedTuple
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
+
+from tams_common.auth import Principal
+from tams_common.clock import Clock
+from tams_common.errors import InvalidInput, NotFound
+from tams_common.events import timestamp
+from tams_common.http.codec import encode_json
+from tams_common.ids import EventId, IdSource
+from tams_common.store import Condition, Page, Query, Reader, Store, Tx, eq
+from tams_webhooks.courier import Courier
+from tams_webhooks.log import head_of
+from tams_webhooks.registering import find
+from tams_webhooks.tables import (
+    ATTEMPTS,
+    EVENT_LOG,
+    LANES,
+    REPLAYS,
+    THE_LOG,
+    AttemptRow,
+    LaneRow,
+    LogHead,
+    ReplayKind,
+    ReplayRow,
+    WebhookRow,
+)
+
+TEST: Final = "webhooks/test"
+"""The type of the event that only `test` sends; it is no event of the store."""
+MOST_OPEN: Final = 20
+MOST_KEPT: Final = 100
+"""Replays of one webhook that are not over, and those that are shown at all."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class ReplayPost(Struct, frozen=True):
+    """What is to be sent again: one event, or those that arrived from `since` to before `until`; with `failed` those
+    whose last try failed then. Without `since` from the oldest that is kept, without `until` up to now."""
+
+    event_id: str | UnsetType = UNSET
+    failed: bool = False
+    since: Moment | UnsetType = UNSET
+    until: Moment | UnsetType = UNSET
+
+
+class Position(NamedTuple):
+    """Where a page of attempts ended."""
+
+    at: int
+    number: int
+
+
+class Deliveries:
+    """The use cases; all raise `NotFound` for a webhook that the principal may not see."""
+
+    def __init__(self, store: Store, courier: Courier, *, clock: Clock, new_id: IdSource) -> None:
+        self._store = store
+        self._courier = courier
+        self._clock = clock
+        self._new_id = new_id
+
+    async def page(
+        self, webhook_id: str, principal: Principal, *, where: tuple[Condition, ...], after: Position | None, limit: int
+    ) -> Page[AttemptRow]:
+        """Attempts that meet `where`, the newest first."""
+
+        def read(tx: Reader) -> Page[AttemptRow]:
+            find(tx, webhook_id, principal=principal)
+            beyond = None if after is None else (webhook_id, *after)
+            return tx.scan(ATTEMPTS, Query((eq("webhook_id", webhook_id), *where), (), beyond, limit, reverse=True))
+
+        return await self._store.read(read)
+
+    async def replays(self, webhook_id: str, *, principal: Principal) -> list[ReplayRow]:
+        """What was asked for, the newest first."""
+
+        def read(tx: Reader) -> list[ReplayRow]:
+            find(tx, webhook_id, principal=principal)
+            return _replays(tx, webhook_id)[::-1][:MOST_KEPT]
+
+        return await self._store.read(read)
+
+    async def replay(self, webhook_id: str, asked: ReplayPost, *, principal: Principal) -> ReplayRow:
+        """Has events sent again; raises `InvalidInput` for none, or a webhook that sends nothing."""
+        created, replay_id = self._clock(), self._new_id()
+
+        def write(tx: Tx) -> ReplayRow:
+            webhook = find(tx, webhook_id, principal=principal)
+            if webhook.status == "disabled":
+                raise InvalidInput("the webhook is disabled: nothing is sent to it")
+            lane = _mark(tx, webhook_id)
+            kind, cursor, end = _range_of(tx, asked, lane, now=created)
+            row = ReplayRow(webhook_id, created, replay_id, kind, cursor, end)
+            known = _replays(tx, webhook_id)
+            over = [each for each in known if each.cursor >= each.end]
+            if len(known) - len(over) >= MOST_OPEN:
+                raise InvalidInput(f"{MOST_OPEN} replays of this webhook are not over yet")
+            tx.delete(REPLAYS, [REPLAYS.key_of(each) for each in over[: max(0, len(known) - MOST_KEPT)]])
+            tx.insert(REPLAYS, [row])
+            return row
+
+        return await self._store.run(write)
+
+    async def test(self, webhook_id: str, *, principal: Principal) -> AttemptRow:
+        """Sends an event of type `webhooks/test` once, now, whatever the webhook's status; returns the attempt."""
+        webhook = await self._store.read(lambda tx: find(tx, webhook_id, principal=principal), bounded=True)
+        attempt = await self._tested(webhook)
+
+        def write(tx: Tx) -> AttemptRow:
+            find(tx, webhook_id, principal=principal)
+            noted = attempt
+            while tx.get(ATTEMPTS, (webhook_id, noted.at, noted.number)) is not None:
+                noted = replace(noted, at=noted.at + 1)
+            tx.insert(ATTEMPTS, [noted])
+            _mark(tx, webhook_id)
+            return noted
+
+        return await self._store.run(write)
+
+    async def _tested(self, webhook: WebhookRow) -> AttemptRow:
+        at, event_id = self._clock(), EventId(self._new_id())
+        event = {"event_type": TEST, "event_timestamp": timestamp(at), "event": {"webhook_id": webhook.id}}
+        answer = await self._courier.send(self._courier.target(webhook), event_id, body=encode_json(event))
+        return AttemptRow(
+            webhook_id=webhook.id,
+            at=at,
+            number=0,
+            event_id=event_id,
+            event_type=TEST,
+            key=webhook.id,
+            tries=1,
+            outcome="delivered" if answer.delivered else "failed",
+            status=answer.status,
+            latency=answer.latency,
+            error=answer.error,
+            due=0,
+        )
+
+
+def _replays(reader: Reader, webhook_id: str) -> list[ReplayRow]:
+    return reader.scan(REPLAYS, Query((eq("webhook_id", webhook_id),))).rows
+
+
+def _mark(tx: Tx, webhook_id: str) -> LaneRow:
+    """Writes the lane's row: it guards what belongs to the webhook, and its version tells the lane to look."""
+    lane = tx.get(LANES, (webhook_id,))
+    if lane is None:
+        raise NotFound(f"there is no webhook {webhook_id}")
+    tx.update(LANES, [replace(lane, version=lane.version + 1)], expect=[lane.version])
+    return lane
+
+
+def _range_of(tx: Reader, asked: ReplayPost, lane: LaneRow, *, now: int) -> tuple[ReplayKind, int, int]:
+    """What is to be sent again: the kind of replay, where its cursor begins and where it ends."""
+    if asked.event_id is not UNSET:
+        if asked.failed or asked.since is not UNSET or asked.until is not UNSET:
+            raise InvalidInput("event_id names one event; failed, since and until are about many", field="$.event_id")
+        number = _number_of(tx, asked.event_id)
+        return "range", number, number + 1
+    since = 0 if asked.since is UNSET else _ns(asked.since)
+    if asked.failed:
+        # An attempt is never earlier than the one before, but may be later than the clock says.
+        end = max(now, lane.attempted_at) + 1 if asked.until is UNSET else max(1, _ns(asked.until))
+        return "failed", min(since, end), end
+    if asked.since is UNSET and asked.until is UNSET:
+        raise InvalidInput("expected one of event_id, failed, since and until", field="$")
+    head = head_of(tx)
+    first = _first_since(tx, since, head=head)
+    last = head.next if asked.until is UNSET else _first_since(tx, _ns(asked.until), head=head)
+    if first >= last:
+        raise InvalidInput("no event is kept that arrived from since to before until", field="$.since")
+    return "range", first, last
+
+
+def _number_of(tx: Reader, event_id: str) -> int:
+    rows = tx.select(EVENT_LOG, ("number",), query=Query((eq("id", event_id),), order=("id", "number"), limit=1)).rows
+    if not rows:
+        raise InvalidInput(f"no event with the id {event_id} is kept", field="$.event_id")
+    return int(rows[0][0] or 0)
+
+
+def _first_since(tx: Reader, moment: int, *, head: LogHead) -> int:
+    """The number of the first event that arrived at `moment` (ns) or later."""
+
+    def arrived(number: int) -> int:
+        row = tx.get(EVENT_LOG, (THE_LOG, number))
+        return 0 if row is None else row.appended
+
+    return bisect_left(range(head.next), moment, lo=head.oldest, key=arrived)
+
+
+def _ns(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
