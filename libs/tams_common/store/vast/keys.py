@@ -7,10 +7,10 @@ from tams_common.store.table import Key
 from tams_common.store.where import Between, Condition, IsIn, eq
 
 _AT_ONCE: Final = 512
-"""Keys in one request: each costs the SDK some 60 µs, a request as much as 60 keys."""
+"""Keys in one request: of two columns each, as many as a form has blanks."""
 
 _WORTH_A_TRY: Final = 32
-"""Keys that cost more to list than a request that may have been in vain."""
+"""So many keys make a request so long that it may be worth one more to do without their list."""
 
 
 def batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
