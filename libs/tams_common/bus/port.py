@@ -56,6 +56,16 @@ class TopicStatus(msgspec.Struct, frozen=True):
     drift: tuple[str, ...] = ()
 
 
+class Access(msgspec.Struct, frozen=True):
+    """How consumers that are none of ours reach the bus: its servers (`host:port`), what stands before the names of its
+    topics, and how connections are secured; no secrets."""
+
+    servers: tuple[str, ...]
+    prefix: str = ""
+    tls: bool = False
+    mechanism: str = ""
+
+
 class Consumer(Protocol):
     """A member of a group: each partition is read by one member at a time, as far as leases can tell."""
 
@@ -78,6 +88,11 @@ class Consumer(Protocol):
 
 class Bus(Protocol):
     """A durable log with topics, keys, groups and offsets."""
+
+    @property
+    def access(self) -> Access | None:
+        """How others may consume what is published; None where only our own processes can."""
+        ...
 
     async def open(self) -> None:
         """Connects; raises `Unavailable`."""

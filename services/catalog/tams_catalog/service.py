@@ -30,11 +30,10 @@ def build(config: CatalogConfig, parts: Parts) -> Built:
     flows = Flows(transactions, segments=segments, deletions=deletions)
     sources = Sources(transactions)
     limits = Limits(parts.common.default_limit, parts.common.max_limit)
-    service = ServiceHandlers(
-        ServiceInfo(parts.store, config, parts.common), Profiles(parts.store, parts.clock), limits=limits
-    )
+    info = ServiceInfo(parts.store, config, common=parts.common, access=parts.bus.access)
+    service = ServiceHandlers(info, Profiles(parts.store, parts.clock), limits=limits)
     return Built(
-        routes=routes(service, Handlers(flows, sources, limits=limits), Properties(flows, sources)),
+        routes=routes(Handlers(flows, sources, limits=limits), Properties(flows, sources), s=service),
         behaviours=(relay, segment_events, deletions),
     )
 

@@ -32,12 +32,12 @@ class ServiceHandlers:
 
     async def show(self, request: Request) -> Response:
         """SVC-2."""
-        return json_response(await self._info.show())
+        return json_response(await self._info.show(request.context.base_url))
 
     async def change(self, request: Request) -> Response:
         """SVC-12; answers what GET shows from now on (T-18)."""
         await self._info.change(decode_json(await request.read(), ServiceChange))
-        return json_response(await self._info.show())
+        return json_response(await self._info.show(request.context.base_url))
 
     async def profiles(self, request: Request) -> Response:
         """PRF-12; of the paging headers a list of profiles has three (PAG-14)."""

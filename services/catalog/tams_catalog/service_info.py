@@ -6,7 +6,9 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from tams_catalog.config import CatalogConfig
+from tams_catalog.event_streams import Mechanism, mechanisms
 from tams_catalog.tables import SERVICE, SERVICE_KEY, ServiceRow
+from tams_common.bus import Access
 from tams_common.config import Common
 from tams_common.store import Store, Tx
 from tams_common.timerange import NS, format_timestamp
@@ -23,6 +25,7 @@ class ServiceDocument(Struct, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
     type: str = SERVICE_TYPE
     api_version: str = API_VERSION
+    event_stream_mechanisms: tuple[Mechanism, ...] = ()
     min_object_timeout: str
     min_presigned_url_timeout: str
 
@@ -37,8 +40,9 @@ class ServiceChange(Struct, frozen=True, kw_only=True):
 class ServiceInfo:
     """The service document: what the configuration says, under what has been posted."""
 
-    def __init__(self, store: Store, config: CatalogConfig, common: Common) -> None:
+    def __init__(self, store: Store, config: CatalogConfig, *, common: Common, access: Access | None) -> None:
         self._store = store
+        self._access = access
         self._configured = ServiceDocument(
             name=config.name or UNSET,
             description=config.description or UNSET,
@@ -46,14 +50,15 @@ class ServiceInfo:
             min_presigned_url_timeout=format_timestamp(common.min_presigned_url_timeout * NS),
         )
 
-    async def show(self) -> ServiceDocument:
-        """The document as it is."""
+    async def show(self, base_url: str) -> ServiceDocument:
+        """The document as it is, for a client that reaches the store under `base_url`."""
         row = await self._store.read(lambda reader: reader.get(SERVICE, SERVICE_KEY), bounded=True)
+        shown = replace(self._configured, event_stream_mechanisms=mechanisms(self._access, base_url))
         if row is None:
-            return self._configured
-        name = self._configured.name if row.name is None else row.name
-        description = self._configured.description if row.description is None else row.description
-        return replace(self._configured, name=name, description=description)
+            return shown
+        name = shown.name if row.name is None else row.name
+        description = shown.description if row.description is None else row.description
+        return replace(shown, name=name, description=description)
 
     async def change(self, change: ServiceChange) -> None:
         """Keeps what `change` sets."""

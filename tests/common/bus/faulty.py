@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from tams_common.bus import Assigned, Bus, Consumer, Message, Topic, TopicStatus
+from tams_common.bus import Access, Assigned, Bus, Consumer, Message, Topic, TopicStatus
 
 Before = Callable[[Sequence[Message]], Awaitable[Sequence[Message]]]
 After = Callable[[], Awaitable[None]]
@@ -24,6 +24,10 @@ class FaultyBus:
         self._bus = bus
         self.before = before
         self.after = after
+
+    @property
+    def access(self) -> Access | None:
+        return self._bus.access
 
     async def open(self) -> None:
         await self._bus.open()

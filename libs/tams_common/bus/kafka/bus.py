@@ -8,7 +8,7 @@ from tams_common.bus.kafka.link import Link
 from tams_common.bus.kafka.publisher import Publisher
 from tams_common.bus.kafka.settings import KafkaSettings
 from tams_common.bus.kafka.topics import Topics
-from tams_common.bus.port import Assigned, Message, TopicStatus
+from tams_common.bus.port import Access, Assigned, Message, TopicStatus
 from tams_common.errors import Unavailable
 from tams_common.events import Topic
 
@@ -21,6 +21,12 @@ class KafkaBus:
         self._topics = Topics(self._link)
         self._publisher = Publisher(self._link, self._topics)
         self._open = False
+
+    @property
+    def access(self) -> Access:
+        """See `Bus.access`."""
+        settings = self._link.settings
+        return Access(settings.hosts, settings.prefix, settings.tls, settings.mechanism)
 
     async def open(self) -> None:
         """See `Bus.open`; raises `StartRefused` for certificates and passwords that cannot be read."""

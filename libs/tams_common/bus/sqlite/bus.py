@@ -38,6 +38,10 @@ class SqliteBus:
         self._new_id = new_id
         self._pruned = 0
 
+    @property
+    def access(self) -> None:
+        """See `Bus.access`: nobody else knows the file's words."""
+
     async def open(self) -> None:
         """See `Bus.open`; raises `StartRefused` for a file of a newer release."""
         await self._desk.open()

@@ -1,0 +1,53 @@
+"""How clients may follow this store: the event stream mechanisms of `/service` (SVC-6)."""
+
+from typing import Final, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from tams_common.bus import Access
+from tams_common.events import TOPICS
+
+
+class KafkaConfig(Struct, frozen=True, kw_only=True):
+    """What a Kafka consumer needs to know; credentials are not told. Keys of records are flow and source ids."""
+
+    bootstrap_servers: tuple[str, ...]
+    topics: tuple[str, ...]
+    security_protocol: str
+    sasl_mechanism: str | UnsetType = UNSET
+    cloudevents: Literal["binary"] = "binary"
+
+
+class StreamConfig(Struct, frozen=True):
+    """Where the stream of server-sent events is."""
+
+    url: str
+
+
+class Mechanism(Struct, frozen=True):
+    """One way to follow the store (s/event-stream-common)."""
+
+    name: str
+    docs: str
+    config: KafkaConfig | StreamConfig | UnsetType = UNSET
+
+
+WEBHOOKS: Final = "webhooks"
+
+
+def mechanisms(access: Access | None, base_url: str) -> tuple[Mechanism, ...]:
+    """Webhooks and our live stream; Kafka, too, where others have `access` to the bus. URLs begin with `base_url`."""
+    streams = [Mechanism(WEBHOOKS, f"{base_url}/docs")]
+    if access is not None:
+        streams.append(Mechanism("kafka", f"{base_url}/asyncapi.json", _kafka(access)))
+    streams.append(Mechanism("events", f"{base_url}/docs", StreamConfig(f"{base_url}/events")))
+    return tuple(streams)
+
+
+def _kafka(access: Access) -> KafkaConfig:
+    return KafkaConfig(
+        bootstrap_servers=access.servers,
+        topics=tuple(f"{access.prefix}{topic.name}" for topic in TOPICS),
+        security_protocol=("SASL_" if access.mechanism else "") + ("SSL" if access.tls else "PLAINTEXT"),
+        sasl_mechanism=access.mechanism or UNSET,
+    )
