@@ -4,6 +4,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from cryptography.fernet import Fernet
 from prometheus_client import CollectorRegistry
@@ -28,9 +29,22 @@ from tams_common.http.transport import App, MemoryTransport
 from tams_common.ids import EventId, FlowId, SourceId, new_id
 from tams_common.runtime.service import Built, Parts
 from tams_common.runtime.supervisor import Supervisor
+from tams_common.store import Query, Table, eq
+from tams_common.store.table import R
 from tams_webhooks.config import WebhooksConfig
+from tams_webhooks.log import append
 from tams_webhooks.service import SERVICE
-from tams_webhooks.tables import TABLES
+from tams_webhooks.tables import (
+    ATTEMPTS,
+    LANES,
+    PARKED,
+    TABLES,
+    WEBHOOKS,
+    AttemptRow,
+    LaneRow,
+    ParkedRow,
+    WebhookRow,
+)
 from tests.common.http_client import BASE_URL, Client
 from tests.stores import make_store
 from tests.webhooks.receiver import Receiver, receiver
@@ -92,6 +106,43 @@ class Rig:
     async def publish(self, *envelopes: Envelope) -> None:
         """Puts events onto the bus, as relays of other services do."""
         assert await self.bus.publish([to_message(envelope) for envelope in envelopes]) == len(envelopes)
+
+    async def append(self, *envelopes: Envelope) -> None:
+        """Puts events into the log at once, as the subscription does; lanes find them at the next sweep."""
+        await self.store.run(lambda tx: [append(tx, envelope, at=self.clock()) for envelope in envelopes])
+
+    async def put(self, webhook_id: str, **changes: object) -> Any:  # noqa: ANN401 — JSON
+        """Changes members of a webhook; without a status it stays enabled."""
+        shown = (await self.client.get(f"/service/webhooks/{webhook_id}")).json()
+        body = {name: value for name, value in shown.items() if name != "error"} | {"status": "created"} | changes
+        return (await self.client.put(f"/service/webhooks/{webhook_id}", body, expect=201)).json()
+
+    async def webhook(self, webhook_id: str) -> WebhookRow:
+        """The webhook as it is stored."""
+        return await self._row(WEBHOOKS, webhook_id)
+
+    async def lane(self, webhook_id: str) -> LaneRow:
+        """Its lane."""
+        return await self._row(LANES, webhook_id)
+
+    async def parked(self, webhook_id: str) -> list[ParkedRow]:
+        """Its flows that wait."""
+        query = Query(where=(eq("webhook_id", webhook_id),))
+        return (await self.store.read(lambda tx: tx.scan(PARKED, query))).rows
+
+    async def attempts(self, webhook_id: str) -> list[AttemptRow]:
+        """Its attempts, the oldest first."""
+        query = Query(where=(eq("webhook_id", webhook_id),))
+        return (await self.store.read(lambda tx: tx.scan(ATTEMPTS, query))).rows
+
+    async def outcomes(self, webhook_id: str) -> list[tuple[str, str]]:
+        """The ids and outcomes of its attempts, the oldest first."""
+        return [(attempt.event_id, attempt.outcome) for attempt in await self.attempts(webhook_id)]
+
+    async def _row(self, table: Table[R], key: str) -> R:
+        row = await self.store.read(lambda tx: tx.get(table, (key,)))
+        assert row is not None
+        return row
 
     async def register(self, url: str, **more: object) -> str:
         """Registers a webhook for all events, but for what `more` says; its id."""

@@ -98,7 +98,7 @@ class Deliveries:
                 raise InvalidInput("the webhook is disabled: nothing is sent to it")
             lane = _mark(tx, webhook_id)
             kind, cursor, end = _range_of(tx, asked, lane, now=created)
-            row = ReplayRow(webhook_id, created, replay_id, kind, cursor, end)
+            row = ReplayRow(webhook_id=webhook_id, created=created, id=replay_id, kind=kind, cursor=cursor, end=end)
             known = _replays(tx, webhook_id)
             over = [each for each in known if each.cursor >= each.end]
             if len(known) - len(over) >= MOST_OPEN:
