@@ -1,0 +1,100 @@
+"""The event path while Kafka is away: the outbox holds what waits; afterwards all of it arrives, in order and once."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tams_common.bus.kafka import KafkaBus, settings_of
+from tams_common.clock import system_clock
+from tams_common.errors import Unavailable
+from tams_common.events import SEGMENTS, TOPICS
+from tams_common.ids import new_id
+from tams_common.inbox import Interest, Subscription
+from tams_common.outbox import Relay, RelaySettings
+from tams_common.store.sqlite import SqliteStore
+from tests.common.eventually import eventually
+from tests.common.ledger import TABLES, Ledger, copy, running, steps_of
+from tests.kafka import Kafka, new_prefix
+
+STEPS = 120
+NAMES = ("a", "b", "c", "d")
+
+
+@pytest_asyncio.fixture
+async def ledger(kafka: Kafka) -> AsyncIterator[Ledger]:
+    """A service whose events go over Kafka."""
+    store, bus = SqliteStore(None, "ledger", tables=TABLES), KafkaBus(settings_of(kafka.url(prefix=new_prefix())))
+    await store.open()
+    await store.migrate()
+    await bus.open()
+    await bus.apply(TOPICS)
+    yield Ledger(store, bus)
+    await bus.close()
+    await store.close()
+
+
+def relay(ledger: Ledger) -> Relay:
+    settings = RelaySettings(sweep=0.05, linger=0.01, lease=2, batch_rows=50)
+    return Relay(ledger.store, ledger.bus, clock=system_clock, new_id=new_id, settings=settings)
+
+
+def subscription(ledger: Ledger) -> Subscription:
+    return Subscription(ledger.store, ledger.bus, interest=Interest("tams.copy", (SEGMENTS,), copy), clock=system_clock)
+
+
+async def check_the_books(ledger: Ledger, steps: int) -> None:
+    """Every step was published in the order of its counter and applied once."""
+
+    async def all_applied() -> bool:
+        return all([len(await ledger.copied(name)) == steps for name in NAMES])
+
+    await eventually(all_applied, patience=90)
+    assert await ledger.waiting() == 0
+    reader = await ledger.published(steps * len(NAMES))
+    for name in NAMES:
+        assert steps_of(reader, name) == list(range(1, steps + 1))
+        assert await ledger.copied(name) == [(number, 1) for number in range(1, steps + 1)]
+
+
+async def test_what_happens_in_an_outage_is_told_after_it(kafka: Kafka, ledger: Ledger) -> None:
+    async with running(relay(ledger).run), running(subscription(ledger).run):
+        for number in range(STEPS):
+            if number == STEPS // 3:
+                async with kafka.killed():
+                    while await ledger.waiting() < STEPS:
+                        for name in NAMES:
+                            await ledger.step(name)
+                break
+            for name in NAMES:
+                await ledger.step(name)
+        made = await ledger.counted()
+        await check_the_books(ledger, made["a"])
+
+
+@pytest.mark.parametrize("round_", range(2))
+async def test_a_broker_killed_while_it_takes_events_loses_none(kafka: Kafka, ledger: Ledger, round_: int) -> None:
+    for _ in range(STEPS):
+        for name in NAMES:
+            await ledger.step(name)
+    async with running(relay(ledger).run), running(subscription(ledger).run):
+        await eventually(lambda: some_left(ledger))
+        async with kafka.killed():
+            pass
+        await check_the_books(ledger, STEPS)
+
+
+async def some_left(ledger: Ledger) -> bool:
+    return 0 < await ledger.waiting() < STEPS * len(NAMES)
+
+
+async def test_a_publish_that_finds_no_broker_says_so_at_once_and_keeps_nothing(kafka: Kafka, ledger: Ledger) -> None:
+    await ledger.step()
+    once = relay(ledger)
+    async with kafka.killed():
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await once.sweep()
+            assert await ledger.waiting() == 1
+    assert await once.sweep()
+    assert steps_of(await ledger.published(1)) == [1]
