@@ -113,6 +113,25 @@ async def test_of_what_comes_together_the_latest_of_each_key_may_be_enough(ledge
         assert applied[-1] == "a-4"
 
 
+async def test_whoever_waits_for_effects_is_told_once_they_can_be_read(ledger: Ledger) -> None:
+    told: list[int] = []
+
+    def tell() -> None:
+        reading.append(asyncio.create_task(note()))
+
+    async def note() -> None:
+        told.append(len(await ledger.copied()))
+
+    reading: list[asyncio.Task[None]] = []
+    interest = Interest("tams.copy", (SEGMENTS,), copy, applied=tell)
+    subscription = Subscription(ledger.store, ledger.bus, interest=interest, clock=ledger.clock)
+    async with running(subscription.run):
+        for number in (1, 2, 3):
+            await ledger.bus.publish([event(number)])
+            await eventually(lambda: bool(told) and told[-1] == number)  # noqa: B023
+    assert told == [1, 2, 3]
+
+
 async def test_a_successor_goes_on_where_the_tables_say(ledger: Ledger) -> None:
     for first in range(1, 31, 10):
         await ledger.bus.publish([event(number) for number in range(first, first + 10)])

@@ -96,6 +96,13 @@ async def test_a_prompt_is_enough(ledger: Ledger) -> None:
         await eventually(lambda: nothing_waits(ledger))
 
 
+def test_a_relay_rests_for_a_share_of_its_own_work() -> None:
+    settings = RelaySettings(spare=4.0, linger=0.1)
+    assert settings.rest(0.005) == pytest.approx(0.02)
+    assert settings.rest(10.0) == 0.1
+    assert RelaySettings(linger=0.0).rest(1.0) == 0.0
+
+
 async def test_a_prompt_is_not_needed(ledger: Ledger) -> None:
     async with running(relay_of(ledger, settings=RelaySettings(sweep=0.01)).run):
         await ledger.step()
