@@ -1,8 +1,7 @@
 """VAST DB misbehaves: lost answers, broken connections, conflicts, overload; yet each function is done once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from tams_common.errors import Conflict, OutcomeUnknown, Unavailable
 from tams_common.store import Query, Store, Tx
 from tests.common.store.tables import CLIPS, HEADS, ITEMS, Clip, Head, Item, all_ids, insert_items
-from tests.common.store.vast_opener import Emulators, VastOpener, place
+from tests.common.store.vast_opener import VastOpener
 from vast_emulator.faults import Fault, Kind
 from vast_emulator.server import Emulator
 
@@ -66,24 +65,6 @@ USE_CASES = [
 ]
 EVERYTHING = UseCase(_everything, "done", [Item("new"), Item("old", 7)], 1)
 STATEMENTS = ["POST transaction", "GET data", "POST rows", "PUT rows", "DELETE rows"]
-
-
-@pytest.fixture(scope="module")
-def emulators() -> Iterator[Emulators]:
-    emulators = Emulators()
-    yield emulators
-    emulators.stop()
-
-
-@pytest.fixture
-def emulator(emulators: Emulators) -> Emulator:
-    return emulators.emulator()
-
-
-@pytest.fixture
-async def opener(emulator: Emulator) -> AsyncIterator[VastOpener]:
-    async with AsyncExitStack() as stores:
-        yield VastOpener(place(emulator), stores)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from functools import partial
 from itertools import pairwise
 
@@ -16,31 +14,13 @@ from tams_common.store.vast import VastStore
 from tams_common.store.vast.database import Database
 from tams_common.store.windows import window_width
 from tests.common.store.tables import CLIPS, ITEMS, TABLES, Clip, Item, insert_items
-from tests.common.store.vast_opener import Emulators, VastOpener, place
+from tests.common.store.vast_opener import VastOpener
 from vast_emulator.server import Emulator
 
 READ = {"POST transaction": 1, "GET data": 1, "DELETE transaction": 1}
 SEGMENTS = 1_000_000
 SPACING = 2_000_000_000
 FLOW = eq("flow", "f")
-
-
-@pytest.fixture(scope="module")
-def emulators() -> Iterator[Emulators]:
-    emulators = Emulators()
-    yield emulators
-    emulators.stop()
-
-
-@pytest.fixture
-def emulator(emulators: Emulators) -> Emulator:
-    return emulators.emulator()
-
-
-@pytest.fixture
-async def opener(emulator: Emulator) -> AsyncIterator[VastOpener]:
-    async with AsyncExitStack() as stores:
-        yield VastOpener(place(emulator), stores)
 
 
 @pytest.fixture

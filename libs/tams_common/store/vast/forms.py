@@ -111,7 +111,7 @@ def _changed(condition: Condition, change: Callable[[_Value], _Value]) -> Condit
             return Between(column, change(low), change(high))
         case IsIn(column=column, values=values):
             return IsIn(column, tuple(map(change, values)))
-        case Contains(column=column, part=part) if part:
+        case Contains(column=column, part=part, negate=False) if part:
             return Contains(column, str(change(part)))
         case AnyOf(conditions=parts):
             return AnyOf(tuple(_changed(part, change) for part in parts))  # type: ignore[misc]  # kinds stay
