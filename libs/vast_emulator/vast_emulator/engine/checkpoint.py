@@ -82,7 +82,7 @@ class Saved(msgspec.Struct, frozen=True):
 
 
 def save(path: Path, saved: Saved, *, store: ChunkStore) -> None:
-    """Writes chunks, then the checkpoint, then swaps it in: a crash leaves the old one or the new one."""
+    """Writes chunks, then the checkpoint, then swaps it in: a crash or an OSError leaves the old one or the new one."""
     catalog = saved.catalog
     chunks = {part.chunk.id: part.chunk for table in catalog.tables.values() for part in _parts(table)}
     manifest = _Manifest(
@@ -97,10 +97,14 @@ def save(path: Path, saved: Saved, *, store: ChunkStore) -> None:
     )
     store.sync()
     draft = path.with_suffix(".new")
-    with draft.open("wb") as file:
-        file.write(frame(msgspec.msgpack.encode(manifest, enc_hook=to_wire)))
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with draft.open("wb") as file:
+            file.write(frame(msgspec.msgpack.encode(manifest, enc_hook=to_wire)))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
     draft.replace(path)
     sync_folder(path.parent)
 

@@ -19,8 +19,8 @@ _ROW_IDS = "row_id"
 
 
 class ChunkStore:
-    """Makes, loads, spills and forgets chunks; at most `budget` bytes of larger ones are in memory. `group_rows` is how
-    many rows a row group may have."""
+    """Makes, loads, spills and forgets chunks; at most `budget` bytes of larger ones are in memory, unless
+    the disk takes no more. `group_rows` is how many rows a row group may have."""
 
     def __init__(self, directory: Path, *, budget: int, group_rows: int) -> None:
         self.group_rows = group_rows
@@ -116,7 +116,11 @@ class ChunkStore:
         while self.resident_bytes > self._budget and len(self._loaded) > 1:
             cold, (cold_data, cold_size) = next(iter(self._loaded.items()))
             if cold not in self._files:
-                self._write(cold, cold_data)
+                try:
+                    self._write(cold, cold_data)
+                except OSError:
+                    # A full disk must not fail a statement, let alone a commit that is in the log: memory holds it.
+                    return
                 self.spills += 1
             del self._loaded[cold]
             self.resident_bytes -= cold_size
@@ -155,8 +159,12 @@ def from_batch(batch: pa.RecordBatch) -> ChunkData:
 
 def _write(path: Path, data: ChunkData) -> None:
     batch = to_batch(data)
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
-        writer.write_batch(batch)
+    try:
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+            writer.write_batch(batch)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _read(path: Path) -> ChunkData:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from vast_emulator.engine.catalog import Catalog, apply, with_table
 from vast_emulator.engine.checkpoint import Saved
 from vast_emulator.engine.chunks import ChunkStore
-from vast_emulator.engine.errors import EngineError, missing
+from vast_emulator.engine.errors import EngineError, missing, out_of_space
 from vast_emulator.engine.journal import Journal
 from vast_emulator.engine.operations import (
     CreateBucket,
@@ -26,6 +28,8 @@ from vast_emulator.engine.port import ROW_GROUP, ROW_ID, EngineStats, Statements
 from vast_emulator.engine.state import State
 from vast_emulator.engine.statements import TransactionStatements
 from vast_emulator.engine.transactions import Transaction, Transactions
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,30 +136,43 @@ class Engine:
         if self._journal is None:
             return
         with self._saving:
-            state = self._state
-            with state.lock:
-                state.is_rotating = True
-                state.lock.wait_for(lambda: not state.in_flight)
-                try:
-                    rotation = self._journal.rotate()
-                finally:
-                    state.is_rotating = False
-                    state.lock.notify_all()
-                saved = Saved(state.catalog, rotation.number, state.next_object, dict(state.next_rows))
-            self._journal.save(saved, state.store, old=rotation.old)
-            # Chunks that the checkpoint names must keep their files: it holds them.
-            self._saved = saved.catalog
-            state.checkpoints += 1
+            try:
+                self._checkpoint(self._journal)
+            except OSError as error:
+                raise out_of_space(str(error)) from error
 
     def close(self) -> None:
         """See `port.EnginePort`."""
         if self._saver is not None:
             self._saver.join()
         if self._journal is not None:
-            self.checkpoint()
+            self._try_checkpoint()
             self._journal.close()
         if self._scratch is not None:
             self._scratch.cleanup()
+
+    def _checkpoint(self, journal: Journal) -> None:
+        state = self._state
+        with state.lock:
+            state.is_rotating = True
+            state.lock.wait_for(lambda: not state.in_flight)
+            try:
+                first_log = journal.rotate()
+            finally:
+                state.is_rotating = False
+                state.lock.notify_all()
+            saved = Saved(state.catalog, first_log, state.next_object, dict(state.next_rows))
+        journal.save(saved, state.store)
+        # Chunks that the checkpoint names must keep their files: it holds them.
+        self._saved = saved.catalog
+        state.checkpoints += 1
+
+    def _try_checkpoint(self) -> None:
+        """Without one the redo logs tell everything, they are only longer."""
+        try:
+            self.checkpoint()
+        except EngineError as error:
+            _log.warning("no checkpoint was written", reason=error.message)
 
     def _begin(self, *, is_busy: bool = False) -> Transaction:
         with self._state.lock:
@@ -211,11 +228,11 @@ class Engine:
         with state.lock:
             state.lock.wait_for(lambda: not state.is_rotating)
             log = self._journal.log if self._journal else None
-            position = log.append(record) if log else 0
+            mark = log.append(record) if log else None
             state.in_flight += 1
         try:
-            if log:
-                log.sync(position)
+            if log and mark:
+                log.sync(mark)
         except EngineError:
             with state.lock:
                 state.in_flight -= 1
@@ -275,5 +292,5 @@ class Engine:
             is_running = self._saver is not None and self._saver.is_alive()
             if self._journal is None or is_running or self._journal.log.size < self._options.checkpoint_bytes:
                 return
-            self._saver = threading.Thread(target=self.checkpoint, name="vast-emulator-checkpoint", daemon=True)
+            self._saver = threading.Thread(target=self._try_checkpoint, name="vast-emulator-checkpoint", daemon=True)
             self._saver.start()

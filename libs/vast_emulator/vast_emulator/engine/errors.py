@@ -27,5 +27,5 @@ def conflict(message: str, *, code: str = "TabularConflict") -> EngineError:
 
 
 def out_of_space(message: str) -> EngineError:
-    """507: the redo log cannot be written, nothing is accepted any more."""
+    """507: the disk takes no more; the transaction is rolled back, and later ones are tried anew."""
     return EngineError(507, "InsufficientCapacity", message=message)

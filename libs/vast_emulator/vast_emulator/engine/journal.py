@@ -3,21 +3,12 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from vast_emulator.engine.checkpoint import Saved, load, save
 from vast_emulator.engine.chunks import ChunkStore
 from vast_emulator.engine.operations import Operation, decode
 from vast_emulator.engine.redo import RedoLog, records
-
-
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """The logs before and after a checkpoint's moment."""
-
-    number: int
-    old: RedoLog
 
 
 class Journal:
@@ -53,16 +44,18 @@ class Journal:
         self._number = max(left, default=saved.first_log)
         self._log = RedoLog(self._path(self._number))
 
-    def rotate(self) -> Rotation:
-        """Later commits go to a new log."""
-        old, self._number = self.log, self._number + 1
-        self._log = RedoLog(self._path(self._number))
-        return Rotation(self._number, old)
+    def rotate(self) -> int:
+        """Later commits, none under way, go to a new log, whose number this is. 507 or OSError: nothing changed."""
+        self.log.mend()
+        number = self._number + 1
+        new = RedoLog(self._path(number))
+        self.log.close()
+        self._number, self._log = number, new
+        return number
 
-    def save(self, saved: Saved, store: ChunkStore, *, old: RedoLog) -> None:
-        """Writes a checkpoint and removes the logs that it makes needless."""
+    def save(self, saved: Saved, store: ChunkStore) -> None:
+        """Writes a checkpoint and removes the logs that it makes needless; OSError: the logs are all still there."""
         save(self._directory / "checkpoint", saved, store=store)
-        old.close()
         for number in self._numbers():
             if number < saved.first_log:
                 self._path(number).unlink()

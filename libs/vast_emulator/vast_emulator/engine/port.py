@@ -201,7 +201,8 @@ class EnginePort(Protocol):
         """A new transaction's id, never 0; it sees what is committed now."""
 
     def commit(self, txid: int) -> None:
-        """On return the transaction is on disk and visible. 404 if unknown or expired."""
+        """On return the transaction is on disk and visible. 404 if unknown or expired; 507 if the disk takes no more:
+        then it is rolled back."""
 
     def rollback(self, txid: int) -> None:
         """404 if unknown or expired."""
@@ -225,7 +226,8 @@ class EnginePort(Protocol):
         """Counters since the start."""
 
     def checkpoint(self) -> None:
-        """Writes what is committed as row-group files and starts a new redo log; runs by itself when that is long."""
+        """Writes what is committed as row-group files and starts a new redo log; runs by itself when that is long. 507
+        if the disk takes no more: then the logs stay."""
 
     def close(self) -> None:
         """Checkpoints and gives up the files; open transactions are rolled back."""

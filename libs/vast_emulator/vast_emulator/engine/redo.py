@@ -5,6 +5,8 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from vast_emulator.engine.errors import EngineError, out_of_space
@@ -14,46 +16,68 @@ _SEED = 0x56415354
 """Keeps a run of zeros, as a crash may leave at a file's end, from looking like empty records."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The end of a record; a failed sync begins another generation, and takes back what was not on disk."""
+
+    generation: int
+    position: int
+
+
 class RedoLog:
-    """One log file that commits append to; concurrent commits share an fsync."""
+    """One log file that commits append to; concurrent commits share an fsync.
+
+    What could not be written or synced is cut off again, at the latest before the next record: the disk may have room
+    by then, and a commit that was refused must not be found there by a later start.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        self._written = os.fstat(self._file).st_size
+        try:
+            sync_folder(path.parent)
+            self._written = os.fstat(self._file).st_size
+        except OSError:
+            os.close(self._file)
+            raise
         self._synced = self._written
+        self._ends: list[int] = []
         self._state = threading.Condition()
         self._is_syncing = False
-        self._is_broken = False
-        sync_folder(path.parent)
+        self._is_torn = False
 
     @property
     def size(self) -> int:
         """Bytes in the log."""
         return self._written
 
-    def append(self, record: bytes) -> int:
-        """Adds a record and returns the position that `sync` has to reach; 507 if it cannot, then nothing is added."""
-        if self._is_broken:
-            raise out_of_space("the redo log could not be written")
+    def append(self, record: bytes) -> Mark:
+        """Adds a record and returns what `sync` has to reach; 507 if it cannot, then nothing is added."""
         framed = frame(record)
-        try:
-            _write_all(self._file, framed)
-        except OSError as error:
-            self._cut()
-            raise out_of_space(str(error)) from error
-        self._written += len(framed)
-        return self._written
-
-    def sync(self, position: int) -> None:
-        """Returns when everything up to the position is on disk; after a failure the log takes nothing more."""
         with self._state:
-            while self._synced < position:
-                if self._is_broken:
-                    raise out_of_space("the redo log could not be written")
+            self._mend()
+            try:
+                _write_all(self._file, framed)
+            except OSError as error:
+                self._tear()
+                raise out_of_space(str(error)) from error
+            self._written += len(framed)
+            return Mark(len(self._ends), self._written)
+
+    def sync(self, mark: Mark) -> None:
+        """Returns when everything up to the mark is on disk; 507 if it cannot be, then it is not in the log."""
+        with self._state:
+            while mark.generation == len(self._ends) and self._synced < mark.position:
                 if self._is_syncing:
                     self._state.wait()
                 else:
                     self._sync_here()
+            if mark.generation < len(self._ends) and self._ends[mark.generation] < mark.position:
+                raise out_of_space("the redo log could not be synced")
+
+    def mend(self) -> None:
+        """Cuts off what a failure has left; 507 if it cannot."""
+        with self._state:
+            self._mend()
 
     def close(self) -> None:
         """Gives the file up."""
@@ -70,15 +94,29 @@ class RedoLog:
         finally:
             self._state.acquire()
             self._is_syncing = False
-            self._is_broken = self._is_broken or failed
-            self._synced = self._synced if failed else max(self._synced, reached)
+            if failed:
+                # Only what was synced before is certain: the kernel may have dropped the rest and forgotten about it.
+                self._ends.append(self._synced)
+                self._written = self._synced
+                self._tear()
+            else:
+                self._synced = max(self._synced, reached)
             self._state.notify_all()
 
-    def _cut(self) -> None:
+    def _tear(self) -> None:
+        self._is_torn = True
+        with suppress(EngineError):
+            self._mend()
+
+    def _mend(self) -> None:
+        if not self._is_torn:
+            return
         try:
             os.ftruncate(self._file, self._written)
-        except OSError:
-            self._is_broken = True
+            os.fsync(self._file)
+        except OSError as error:
+            raise out_of_space(str(error)) from error
+        self._is_torn = False
 
 
 def records(path: Path, *, is_last: bool) -> Iterator[bytes]:
