@@ -18,6 +18,10 @@ ROOM: Final = 3_000_000
 """Bytes that a file may have on the disk that is full."""
 UNLIMITED: Final = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
+needs_limits = pytest.mark.skipif(
+    not hasattr(resource, "prlimit"), reason="only Linux can fill the disk of one process"
+)
+
 
 def limit_files(child: Child, limits: tuple[int, int]) -> None:
     """No file of `child` grows beyond the limit: to a program that writes, this looks like a full disk."""
@@ -30,7 +34,7 @@ def next_segments(object_id: str, *, after: int, count: int = 2000) -> list[dict
 
 
 @on_sqlite_files
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can fill the disk of one process")
+@needs_limits
 async def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with processes.dev(data) as child, Api(child.url, TOKEN) as api:
