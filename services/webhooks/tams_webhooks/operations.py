@@ -1,15 +1,16 @@
 """What the routes of webhooks take and answer, for `/openapi.json`."""
 
-from typing import Final
+from typing import Final, get_args
 
 from msgspec import UNSET, Struct, UnsetType
 
-from tams_common.http.openapi import UUID, Answer, ListOf, Operation, Parameter
-from tams_common.http.parameters import DONE, LIMIT, LIST_HEADERS, PAGE, PAGE_HEADERS, REVERSE, TEXT, tags
+from tams_common.http.openapi import UUID, Answer, ListOf, Media, Operation, Parameter
+from tams_common.http.parameters import DONE, LIMIT, LIST_HEADERS, PAGE, PAGE_HEADERS, REVERSE, TEXT, UUIDS, tags
 from tams_webhooks.deliveries import ReplayPost
 from tams_webhooks.handlers.deliveries import OUTCOMES, TYPES, AttemptShown, ReplayShown
+from tams_webhooks.handlers.keys import KeySet
 from tams_webhooks.tables import Status
-from tams_webhooks.webhook import Webhook, WebhookPost, WebhookPut
+from tams_webhooks.webhook import EventType, Webhook, WebhookPost, WebhookPut
 
 
 class Error(Struct, frozen=True):
@@ -78,4 +79,21 @@ TEST_WEBHOOK: Final = Operation(
     summary="Send a test event now",
     answers={200: Answer("What came of it.", AttemptShown)},
     refusals=(404,),
+)
+GET_KEYS: Final = Operation(
+    summary="The public keys by which receivers verify deliveries",
+    answers={200: Answer("A JSON Web Key Set.", KeySet)},
+)
+FOLLOW: Final = Operation(
+    summary="Follow the store: every event as it is made, as server-sent events without an end",
+    parameters=(
+        Parameter(
+            "type", f"Only events of these types, with commas between them: {', '.join(get_args(EventType))}.", TEXT
+        ),
+        Parameter("flow_id", "Only events of these flows, with commas between them.", UUIDS),
+        Parameter("source_id", "Only events of these sources and of their flows, with commas between them.", UUIDS),
+        Parameter("last_event_id", "Go on after the event with this id; the header Last-Event-ID wins.", TEXT),
+    ),
+    answers={200: Answer("The stream.", Media("text/event-stream"))},
+    refusals=(400,),
 )

@@ -32,6 +32,6 @@ def routes(h: Handlers) -> tuple[Route, ...]:
             "GET", "/service/webhooks/{webhook_id}/deliveries/replays", h.deliveries.replays, operation=ops.LIST_REPLAYS
         ),
         Route("POST", "/service/webhooks/{webhook_id}/deliveries/test", h.deliveries.test, operation=ops.TEST_WEBHOOK),
-        Route("GET", "/.well-known/webhook-keys.json", h.get_keys),
-        Route("GET", "/events", h.events.get),
+        Route("GET", "/.well-known/webhook-keys.json", h.get_keys, operation=ops.GET_KEYS),
+        Route("GET", "/events", h.events.get, operation=ops.FOLLOW),
     )
