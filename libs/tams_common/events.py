@@ -81,49 +81,49 @@ class SourceIdBody(msgspec.Struct, frozen=True):
 
 
 class FlowCreated(_Event, frozen=True, tag="flows/created"):
-    """EVT-2."""
+    """A flow has been created (EVT-2)."""
 
     event: FlowBody
 
 
 class FlowUpdated(_Event, frozen=True, tag="flows/updated"):
-    """EVT-3."""
+    """A flow has changed; it is shown after the change (EVT-3)."""
 
     event: FlowBody
 
 
 class FlowDeleted(_Event, frozen=True, tag="flows/deleted"):
-    """EVT-4."""
+    """A flow has been deleted, or its deletion has begun (EVT-4)."""
 
     event: FlowIdBody
 
 
 class SegmentsAdded(_Event, frozen=True, tag="flows/segments_added"):
-    """EVT-5."""
+    """Segments have been added to a flow; many make several events, in order (EVT-5)."""
 
     event: SegmentsBody
 
 
 class SegmentsDeleted(_Event, frozen=True, tag="flows/segments_deleted"):
-    """EVT-6."""
+    """Segments of a flow have been deleted (EVT-6)."""
 
     event: RangeBody
 
 
 class SourceCreated(_Event, frozen=True, tag="sources/created"):
-    """EVT-7."""
+    """A source has been created, with its first flow (EVT-7)."""
 
     event: SourceBody
 
 
 class SourceUpdated(_Event, frozen=True, tag="sources/updated"):
-    """EVT-7."""
+    """A source has changed; it is shown after the change (EVT-7)."""
 
     event: SourceBody
 
 
 class SourceDeleted(_Event, frozen=True, tag="sources/deleted"):
-    """EVT-8."""
+    """A source has been deleted, with its last flow (EVT-8)."""
 
     event: SourceIdBody
 
