@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from tams_common.errors import InvalidInput
+from tams_common.store.group_commit import Function
 from tams_common.store.layout import Layouts
 from tams_common.store.overlay import Overlay, Remembering
-from tams_common.store.port import Page, Query, Tx
+from tams_common.store.port import Page, Query
 from tams_common.store.table import AnyTable, Key, R, Table
 from tams_common.store.transaction import Transaction
 from tams_common.store.vast.joining import answers, joined
@@ -20,7 +21,6 @@ from tams_common.store.where import Scalar
 _ROUNDS: Final = 8
 """How often functions are run to hear what they ask next: one that asks for ever is answered when its turn comes."""
 
-Function: TypeAlias = Callable[[Tx], Any]
 _Asked: TypeAlias = tuple[Any, ...]
 
 

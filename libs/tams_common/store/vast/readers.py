@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from tams_common.store.group_commit import deliver, outcome_of
 from tams_common.store.port import Reader
 from tams_common.store.vast.cohort import Cohort
 from tams_common.store.vast.database import Database
@@ -81,14 +82,12 @@ class Readers:
 
     def _read(self, job: _Job[Any], *, cohort: Cohort, session: Session) -> None:
         """On a thread of the pool."""
-        try:
-            deliver = partial(_succeed, job.answer, job.fn(cohort.reader))
-        except BaseException as error:  # noqa: BLE001 -- it is raised where the function was submitted
-            deliver = partial(_fail, job.answer, error)
-        self._call(deliver)
+        deliver(self._loop, [job.answer], [outcome_of(partial(job.fn, cohort.reader))])
         if cohort.leave():
             end(session)
-            self._call(partial(self._return, session))
+            # Once the loop is closed nobody waits.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._return, session)
 
     def _return(self, session: Session) -> None:
         self._idle.append(session)
@@ -98,24 +97,3 @@ class Readers:
             self._due = None
         if self._waiting:
             self._start()
-
-    def _call(self, callback: Callable[[], None]) -> None:
-        # Once the loop is closed nobody waits.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(callback)
-
-
-def _succeed(answer: "asyncio.Future[Any]", result: Any) -> None:  # noqa: ANN401 -- whatever the function returned
-    if not answer.done():
-        answer.set_result(result)
-
-
-def _fail(answer: "asyncio.Future[Any]", error: BaseException) -> None:
-    if answer.done():
-        return
-    if isinstance(error, StopIteration):
-        # A future refuses to carry this one.
-        stopped = RuntimeError("the function raised StopIteration")
-        stopped.__cause__ = error
-        error = stopped
-    answer.set_exception(error)

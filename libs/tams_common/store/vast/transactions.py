@@ -4,20 +4,21 @@ import random
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import compress
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
-import msgspec
 from vastdb.transaction import Transaction
 
 from tams_common.errors import Conflict, OutcomeUnknown, TamsError, Unavailable
+from tams_common.store.group_commit import Function, Outcome, outcome_of
 from tams_common.store.layout import Layouts
 from tams_common.store.transaction import SharedCommit
 from tams_common.store.vast import ledger
 from tams_common.store.vast.failures import Broken, Collided, Overloaded
 from tams_common.store.vast.flush import flush
-from tams_common.store.vast.gathering import Function, Gathering, Unanswered
+from tams_common.store.vast.gathering import Gathering, Unanswered
 from tams_common.store.vast.lanes import Lanes
 from tams_common.store.vast.session import Session, end
 
@@ -30,13 +31,6 @@ _LONGEST_PAUSE: Final = 0.5
 _GRACE: Final = 0.05
 """The share of the patience that a commit under way gets to finish."""
 _PRUNE_SECONDS: Final = 600.0
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of a function."""
-
-    result: Any = None
-    error: BaseException | None = None
 
 
 class Transactions:
@@ -129,15 +123,7 @@ class Transactions:
         return commit, [self._outcome(commit, function) for function in functions]
 
     def _outcome(self, commit: SharedCommit, function: Function) -> Outcome:
-        try:
-            outcome = Outcome(commit.run(function))
-        except StopIteration as error:
-            # A future refuses to carry this one.
-            stopped = RuntimeError("the function raised StopIteration")
-            stopped.__cause__ = error
-            outcome = Outcome(error=stopped)
-        except BaseException as error:  # noqa: BLE001 -- it is raised where the function was submitted
-            outcome = Outcome(error=error)
+        outcome = outcome_of(partial(commit.run, function))
         if self._session.failure is not None:
             raise self._session.failure
         return outcome
