@@ -29,6 +29,7 @@ class Layout(Generic[R]):
         "make",
         "names",
         "table",
+        "tokens",
         "windowed",
     )
 
@@ -39,6 +40,7 @@ class Layout(Generic[R]):
         self.by_name = {column.name: column for column in self.columns}
         self.kinds = {column.name: PYTHON_TYPES[column.kind] for column in self.columns}
         self.windowed = isinstance(table.paging, Windowed)
+        self.tokens = () if isinstance(table.paging, Windowed) else table.paging.tokens
         self.fixed_by_windows = frozenset(table.order[:-1])
         self.make: Callable[[tuple[Any, ...]], R] = _maker(table.row)
         self._kinds = tuple(self.kinds[name] for name in table.key)
@@ -51,8 +53,11 @@ class Layout(Generic[R]):
             if self.column(name).nullable or self.column(name).kind not in {"int", "str"}:
                 raise TypeError(f"table {table.name}: key column {name} must be int or str, and never null")
         for name in table.order:
-            if self.windowed and self.column(name).nullable:
-                raise TypeError(f"table {table.name}: sort column {name} of a windowed table must not be null")
+            if (self.windowed or self.tokens) and self.column(name).nullable:
+                raise TypeError(f"table {table.name}: sort column {name} must not be null in a table so paged")
+        for name in self.tokens:
+            if self.column(name).nullable or self.column(name).kind != "str":
+                raise TypeError(f"table {table.name}: column {name} of tokens must be str, and never null")
 
     def column(self, name: str) -> Column:
         """The column `name`; TypeError for one that is not declared."""

@@ -21,7 +21,14 @@ class Windowed(msgspec.Struct, frozen=True):
 
 
 class Small(msgspec.Struct, frozen=True):
-    """Paging of a table of at most a million rows: a scan may order by any columns."""
+    """Paging of a table of at most a million rows: a scan may order by any columns.
+
+    `tokens` names text columns that hold tokens (`|a|b|`) and are asked by `Contains` for whole ones: where a database
+    has indexes these are indexed, and a filtered page reads as few rows as it can (ADR 0013). They are settled when a
+    table is made.
+    """
+
+    tokens: tuple[str, ...] = ()
 
 
 class Projection(msgspec.Struct, frozen=True):
@@ -60,10 +67,14 @@ class Table(msgspec.Struct, Generic[R], frozen=True):
     def __post_init__(self) -> None:
         fields = {field.name for field in msgspec.structs.fields(self.row)}
         named = {*self.key, *self.sort, *(c for p in self.projections for c in p.columns)}
+        if isinstance(self.paging, Small):
+            named.update(self.paging.tokens)
         if self.guarded_by is not None:
             named.update(self.guarded_by.columns)
         if not self.key or named - fields:
-            raise TypeError(f"table {self.name}: key, sort, guard and projections name columns of {self.row.__name__}")
+            raise TypeError(
+                f"table {self.name}: key, sort, guard, projections and tokens name columns of {self.row.__name__}"
+            )
 
     @property
     def order(self) -> tuple[str, ...]:

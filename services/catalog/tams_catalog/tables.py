@@ -144,7 +144,7 @@ FLOW_INDEX: Final = Table(
     FlowEntry,
     ("id",),
     sort=("created",),
-    paging=Small(),
+    paging=Small(tokens=("tags", "collected_by")),
     guarded_by=Guard("flows", ("id",)),
     projections=(
         *_newest_of("source_id", "profile_id", "format", "codec", "label", "status", "frame_width", "frame_height"),
@@ -158,7 +158,7 @@ SOURCE_INDEX: Final = Table(
     SourceEntry,
     ("id",),
     sort=("created",),
-    paging=Small(),
+    paging=Small(tokens=("tags", "collected_by")),
     guarded_by=Guard("sources", ("id",)),
     projections=(*_newest_of("format", "label"), *_order_by("updated", "label")),
 )

@@ -24,7 +24,7 @@ def where_clause(layout: AnyLayout, query: Query) -> tuple[str, Values]:
             values.append(condition.value)
             parts.append(f'"{condition.column}" {condition.op} ?')
         else:
-            parts.append(_condition(condition, values))
+            parts.append(condition_text(condition, values))
     if query.after is not None:
         parts.append(_beyond(layout, query, values=values))
     return (" WHERE " + " AND ".join(parts) if parts else ""), values
@@ -36,8 +36,9 @@ def padded(values: Sequence[Any]) -> Sequence[Any]:
     return [*values, *[values[-1]] * (size - len(values))]
 
 
-def _condition(condition: Condition, values: Values) -> str:
-    column = quoted(condition.column)
+def condition_text(condition: Condition, values: Values, *, row: str = "") -> str:
+    """`condition` on the columns of `row`, an alias with its dot; its values are added to `values`."""
+    column = row + quoted(condition.column)
     match condition:
         case Compare(op=op, value=value):
             values.append(value)
@@ -46,7 +47,7 @@ def _condition(condition: Condition, values: Values) -> str:
             values += (low, high)
             return f"{column} BETWEEN ? AND ?"
         case IsIn():
-            return _is_in(condition, values)
+            return _is_in(column, condition.values, values=values)
         case StartsWith(prefix=prefix):
             return _starts_with(column, prefix, values=values)
         case Contains(part=part, negate=negate):
@@ -55,15 +56,15 @@ def _condition(condition: Condition, values: Values) -> str:
         case IsNull(negate=negate):
             return f"{column} IS {'NOT ' if negate else ''}NULL"
         case AnyOf(conditions=conditions):
-            return "(" + " OR ".join(_condition(part, values) for part in conditions) + ")"
+            return "(" + " OR ".join(condition_text(part, values, row=row) for part in conditions) + ")"
 
 
-def _is_in(condition: IsIn, values: Values) -> str:
-    if not condition.values:
+def _is_in(column: str, found: Sequence[int | str], *, values: Values) -> str:
+    if not found:
         return "0"
-    members = padded(condition.values)
+    members = padded(found)
     values += members
-    return f"{quoted(condition.column)} IN ({', '.join('?' * len(members))})"
+    return f"{column} IN ({', '.join('?' * len(members))})"
 
 
 def _starts_with(column: str, prefix: str, *, values: Values) -> str:

@@ -13,6 +13,10 @@ from tams_common.store.port import Page, Query
 from tams_common.store.snapshot import Snapshot
 from tams_common.store.sqlite.conditions import padded, where_clause
 from tams_common.store.sqlite.database import Database
+from tams_common.store.sqlite.paths import Paths
+from tams_common.store.sqlite.postings import Postings
+from tams_common.store.sqlite.search import Search
+from tams_common.store.sqlite.upkeep import Upkeep
 from tams_common.store.table import AnyTable, Key, R, Table
 from tams_common.store.where import Scalar
 
@@ -31,6 +35,7 @@ class Session:
         self._database = database
         self._layouts = database.layouts
         self._reader = Snapshot(database.layouts, self)
+        self._lists = {name: Postings(layout) for name, layout in database.layouts.named().items() if layout.tokens}
 
     def read(self, fn: Callable[[Snapshot], T]) -> T:
         """What `fn` makes of one snapshot."""
@@ -73,6 +78,8 @@ class Session:
         layout = self._layouts.of(table)
         texts = self._database.texts[table.name]
         names = tuple(columns)
+        if layout.tokens and query.where and query.limit and _never_null(layout, query.order):
+            return self._found_page(layout, names, query=query)
         where, values = where_clause(layout, query)
         limit = query.limit
         values.append(_ALL if limit is None else limit + 1)
@@ -83,6 +90,24 @@ class Session:
         del rows[limit:]
         return Page(rows, more=True)
 
+    def _found_page(self, layout: AnyLayout, names: tuple[str, ...], *, query: Query) -> Page[tuple[Scalar, ...]]:
+        """A filtered page of a table with tokens: its places first, then what else is asked of them."""
+        paths = Paths(self, layout, query=query)
+        places = Search(paths, self._lists[layout.table.name], query=query).places()
+        limit = query.limit or 0
+        rows = _with_bools(layout, query.order, rows=places[:limit])
+        return Page(self._cells(layout, names, rows=rows, order=query.order), more=len(places) > limit)
+
+    def _cells(
+        self, layout: AnyLayout, names: tuple[str, ...], *, rows: list[tuple[Any, ...]], order: tuple[str, ...]
+    ) -> list[tuple[Scalar, ...]]:
+        """The columns `names` of the rows whose `order` columns are known."""
+        if set(names) <= set(order):
+            return [tuple(row[order.index(name)] for name in names) for row in rows]
+        keys = [tuple(row[order.index(name)] for name in layout.table.key) for row in rows]
+        found = self.fetch(layout.table, keys)
+        return [tuple(getattr(found[key], name) for name in names) for key in keys]
+
     def flush(self, changes: Iterable[AnyChanges]) -> None:
         """Writes `changes`; `Conflict` for an insert of a key that exists and an update of one that does not.
 
@@ -90,6 +115,13 @@ class Session:
         """
         for change in changes:
             texts = self._database.texts[change.table.name]
+            lists = self._lists.get(change.table.name)
+            if lists is not None:
+                layout = self._layouts.of(change.table)
+                keys = [*change.deletes, *layout.keys_of(change.updates)]
+                upkeep = Upkeep(layout, texts, tokens=lists.tokens, run=self._execute_many)
+                upkeep.flush(change, self.fetch(change.table, keys) if keys else {})
+                continue
             self._execute_many(texts.delete, change.deletes)
             self._execute_many(texts.insert, list(map(msgspec.structs.astuple, change.inserts)))
             updated = self._execute_many(texts.update, list(map(texts.update_values, change.updates)))
@@ -103,6 +135,10 @@ class Session:
             return self._cursor.executemany(text, rows).rowcount
         except sqlite3.Error as error:
             raise self._database.translated(error) from error
+
+
+def _never_null(layout: AnyLayout, names: Iterable[str]) -> bool:
+    return not any(layout.by_name[name].nullable for name in names)
 
 
 def _with_bools(layout: AnyLayout, names: tuple[str, ...], *, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

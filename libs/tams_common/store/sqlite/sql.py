@@ -32,6 +32,11 @@ def definition(column: Column) -> str:
     return " ".join(parts)
 
 
+def token_table(table: str) -> str:
+    """The name of the table that holds the tokens of `table`."""
+    return f"{table}.tokens"
+
+
 class TableSql(Generic[R]):
     """The statements of a table.
 
@@ -45,13 +50,12 @@ class TableSql(Generic[R]):
         self._table = quoted(table.name)
         self._selects: dict[tuple[str, ...], str] = {}
         self._orders: dict[tuple[tuple[str, ...], bool], str] = {}
+        self._updates: dict[tuple[str, ...], tuple[str, Callable[[R], tuple[Scalar, ...]]]] = {}
         key = " AND ".join(f"{quoted(name)} = ?" for name in table.key)
         rest = [name for name in layout.names if name not in table.key] or list(table.key)
-        assignments = ", ".join(f"{quoted(name)} = ?" for name in rest)
         marks = ", ".join("?" * len(layout.names))
         self.insert = f"INSERT INTO {self._table} ({quoted_list(layout.names)}) VALUES ({marks})"
-        self.update = f"UPDATE {self._table} SET {assignments} WHERE {key}"
-        self.update_values: Callable[[R], tuple[Scalar, ...]] = attrgetter(*rest, *table.key)
+        self.update, self.update_values = self.update_of(tuple(rest))
         self.delete = f"DELETE FROM {self._table} WHERE {key}"
         self.get = f"{self.select(layout.names)} WHERE {key}"
 
@@ -68,6 +72,8 @@ class TableSql(Generic[R]):
             texts.append(self._index("UNIQUE INDEX", "key", columns=table.key))
         if order != primary:
             texts.append(self._index("INDEX", "order", columns=order))
+        if layout.tokens:
+            texts.append(self._token_table(order))
         return texts
 
     def create_projection(self, name: str, columns: tuple[str, ...]) -> str:
@@ -85,6 +91,16 @@ class TableSql(Generic[R]):
     def add_column(self, column: Column) -> str:
         """Adds a column that has a default."""
         return f"ALTER TABLE {self._table} ADD COLUMN {definition(column)}"
+
+    def update_of(self, columns: tuple[str, ...]) -> tuple[str, Callable[[R], tuple[Scalar, ...]]]:
+        """UPDATE of some columns of a row, and how its values come from the row."""
+        found = self._updates.get(columns)
+        if found is None:
+            key = self._layout.table.key
+            assignments = ", ".join(f"{quoted(name)} = ?" for name in columns)
+            text = f"UPDATE {self._table} SET {assignments} WHERE {' AND '.join(f'{quoted(name)} = ?' for name in key)}"
+            found = self._updates[columns] = text, attrgetter(*columns, *key)
+        return found
 
     def select(self, columns: tuple[str, ...]) -> str:
         """SELECT without conditions."""
@@ -113,6 +129,13 @@ class TableSql(Generic[R]):
             ]
             text = self._orders[order, reverse] = f" ORDER BY {', '.join(parts)} LIMIT ?"
         return text
+
+    def _token_table(self, order: tuple[str, ...]) -> str:
+        """Of which rows hold a token, the places in the table's order (`tokens`)."""
+        columns = ", ".join(definition(self._layout.by_name[name]) for name in order)
+        key = f"PRIMARY KEY (token, {quoted_list(order)})"
+        name = quoted(token_table(self._layout.table.name))
+        return f"CREATE TABLE {name} (token TEXT NOT NULL, {columns}, {key}) STRICT, WITHOUT ROWID"
 
     def _index(self, what: str, suffix: str, *, columns: tuple[str, ...]) -> str:
         name = quoted(f"{self._layout.table.name}.{suffix}")
