@@ -44,7 +44,7 @@ class Shown:
     skipped: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Collector:
     """A pytest plugin that notes for each rule how its tests came out."""
 
