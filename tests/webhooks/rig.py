@@ -93,12 +93,14 @@ class Rig:
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator[Supervisor]:
-        """Everything that runs beside the handlers; what fails there fails the test."""
+        """Everything that runs beside the handlers; what fails there fails the test. Hanging requests are answered when
+        it is to stop, as it waits for them."""
         supervisor = Supervisor()
         supervisor.start(SERVICE.name, self.built.behaviours)
         try:
             yield supervisor
         finally:
+            self.receiver.release()
             await supervisor.stop()
         if supervisor.failure.done():
             raise supervisor.failure.result()

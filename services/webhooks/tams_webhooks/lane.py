@@ -73,6 +73,7 @@ class Lane:
         self._running: dict[Chain, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._is_stale = True
+        self._is_held = False
         self._written = 0.0
 
     @property
@@ -137,12 +138,12 @@ class Lane:
             self._attempts.until = max(self._attempts.until, row.until)
 
     def tick(self) -> None:
-        """Wakes the lane when something is due, or a cursor stands only in memory."""
+        """Wakes the lane when something is due, when it could not start anything, or its cursor is only in memory."""
         now, busy = self._tools.clock(), {chain.key for chain in self._running}
         due = [row.due for key, row in self._books.parked.items() if key not in busy]
         if self._replaying.due is not None:
             due.append(self._replaying.due)
-        if min(due, default=now + 1) <= now or self._books.cursor != self._books.row.cursor:
+        if self._is_held or min(due, default=now + 1) <= now or self._books.cursor != self._books.row.cursor:
             self._wake.set()
 
     @property
@@ -156,13 +157,16 @@ class Lane:
     async def _turn(self) -> bool:
         """Writes down what was done, then starts what comes next; whether there may be more."""
         await self._settle()
+        if self._is_over:
+            return True
         if self._is_stale:
             await self._load()
         if self.is_ending:
             if self._tasks:
                 await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
             return True
-        if self._target is None or not self._attempts.may_start():
+        self._is_held = not self._attempts.may_start()
+        if self._is_held or self._target is None:
             return False
         self._replaying.begin(self._target, done=self._wake.set)
         return await self._deliver(self._target)
