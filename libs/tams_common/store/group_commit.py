@@ -44,7 +44,9 @@ def outcome_of(work: Callable[[], Any]) -> Outcome:
         return Outcome(error=error)
 
 
-def deliver(loop: asyncio.AbstractEventLoop, answers: Sequence["asyncio.Future[Any]"], outcomes: list[Outcome]) -> None:
+def deliver(
+    loop: asyncio.AbstractEventLoop, answers: Sequence["asyncio.Future[Any]"], *, outcomes: Sequence[Outcome]
+) -> None:
     """Gives the outcomes to those who wait for them; called on any thread."""
     # Once the loop is closed nobody waits.
     with contextlib.suppress(RuntimeError):
@@ -127,7 +129,7 @@ class GroupCommit(ABC, Generic[S]):
             if work is None:
                 return
             if isinstance(work, _Alone):
-                deliver(self._loop, [work.answer], [outcome_of(partial(work.fn, self._session))])
+                deliver(self._loop, [work.answer], outcomes=[outcome_of(partial(work.fn, self._session))])
                 continue
             batch = [work]
             while waiting and len(batch) < _TOGETHER and isinstance(following := waiting[0], _Job):
@@ -142,11 +144,11 @@ class GroupCommit(ABC, Generic[S]):
             outcomes = self._commit([job.fn for job in jobs])
         except BaseException as error:  # noqa: BLE001 -- a mistake of ours is raised where the functions were submitted
             outcomes = [Outcome(error=error) for _ in jobs]
-        deliver(self._loop, [job.answer for job in jobs], outcomes)
+        deliver(self._loop, [job.answer for job in jobs], outcomes=outcomes)
         self._rest()
 
 
-def _settle(answers: Sequence["asyncio.Future[Any]"], outcomes: list[Outcome]) -> None:
+def _settle(answers: Sequence["asyncio.Future[Any]"], outcomes: Sequence[Outcome]) -> None:
     for answer, outcome in zip(answers, outcomes, strict=True):
         if answer.done():
             continue

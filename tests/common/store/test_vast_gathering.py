@@ -31,7 +31,7 @@ async def store(opener: VastOpener) -> VastStore:
     return store
 
 
-def _follow(tx: Tx, number: int, steps: int) -> Item:
+def _follow(tx: Tx, number: int, *, steps: int) -> Item:
     """Reads one item after the other, each by what the one before says; then writes the last."""
     item = tx.get(ITEMS, (f"i{number}",))
     for _ in range(steps):

@@ -68,7 +68,7 @@ class Forms:
     def _print(self, columns: tuple[str, ...], shape: tuple[Condition, ...], *, width: int) -> "_Form | None":
         """A new form; None if it does not show where its blanks are."""
         marks: list[_Value] = []
-        marked = [_changed(condition, partial(_mark, marks, width)) for condition in shape]
+        marked = [_changed(condition, partial(_mark, marks, width=width)) for condition in shape]
         request = self._build(columns, marked)
         body = bytes(request.serialized)
         patterns = [_NUMBER.pack(mark) if isinstance(mark, int) else mark.encode() for mark in marks]
@@ -156,7 +156,7 @@ def _take(values: list[_Value], value: _Value) -> _Value:
     return 0 if isinstance(value, int) else "?"
 
 
-def _mark(marks: list[_Value], width: int, blank: _Value) -> _Value:
+def _mark(marks: list[_Value], blank: _Value, *, width: int) -> _Value:
     """Fills a blank with what is found nowhere else."""
     mark = randbits(61) | 1 << 61 if isinstance(blank, int) else token_hex(width // 2)
     marks.append(mark)

@@ -112,8 +112,8 @@ class Link:
         reached = dict.fromkeys(range(ask.config.num_sub_splits), 0)
         left = ask.most or ask.config.limit_rows_per_sub_split
         while left > 0 and any(row_id != _END for row_id in reached.values()):
-            page = partial(_page, transaction=transaction, ask=ask, filled=filled, reached=reached, limit=left)
-            found, reached = self.ask(page, again=True)
+            page = _Page(transaction, ask, filled, reached, left)
+            found, reached = self.ask(page.read, again=True)
             chunks += found
             if ask.most is not None:
                 left -= sum(chunk.num_rows for chunk in found)
@@ -126,15 +126,15 @@ class Link:
             self.insert(transaction, stored, batch=batch.slice(0, half))
             self.insert(transaction, stored, batch=batch.slice(half))
             return
-        self.ask(lambda session: _table(session, transaction, stored).insert(batch))
+        self.ask(lambda session: _table(session, transaction, stored=stored).insert(batch))
 
     def update(self, transaction: Transaction, stored: Stored, *, batch: pa.RecordBatch) -> None:
         """Writes new cells into rows, by row id."""
-        self.ask(lambda session: _table(session, transaction, stored).update(batch))
+        self.ask(lambda session: _table(session, transaction, stored=stored).update(batch))
 
     def delete(self, transaction: Transaction, stored: Stored, *, batch: pa.RecordBatch) -> None:
         """Removes rows, by row id."""
-        self.ask(lambda session: _table(session, transaction, stored).delete(batch))
+        self.ask(lambda session: _table(session, transaction, stored=stored).delete(batch))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -198,44 +198,45 @@ def _on(session: Session, txid: int) -> Transaction:
     return transaction
 
 
-def _table(session: Session, transaction: Transaction, stored: Stored) -> TableInTransaction:
+def _table(session: Session, transaction: Transaction, *, stored: Stored) -> TableInTransaction:
     transaction = _on(session, transaction.txid)
     return TableInTransaction(stored.metadata, transaction, transaction._session_context)
 
 
-def _page(
-    session: Session,
-    *,
-    transaction: Transaction,
-    ask: Ask,
-    filled: Filled,
-    reached: dict[int, int],
-    limit: int,
-) -> tuple[list[pa.Table], dict[int, int]]:
-    """One page of each sub-split, and where they go on."""
-    ref, config = ask.stored.metadata.ref, ask.config
-    response = session.api.query_data(
-        ref.bucket,
-        ref.schema,
-        ref.table,
-        filled.body,
-        split=(0, config.num_splits, config.num_row_groups_per_sub_split),
-        num_sub_splits=config.num_sub_splits,
-        txid=transaction.txid,
-        limit_rows=limit,
-        sub_split_start_row_ids=reached.items(),
-    )
-    chunks: list[pa.Table] = []
-    following = dict(reached)
-    with response:
-        # Read piece by piece, the answer to a lookup takes longer to read than to send.
-        whole = pa.BufferReader(response.raw.read())
-        for sub_split, next_row_id, chunk in wire.parse_query_data_response(
-            conn=whole, schema=filled.schema, parser=filled.parser
-        ):
-            following[sub_split] = next_row_id
-            chunks.append(chunk)
-    return chunks, following
+class _Page(msgspec.Struct, frozen=True):
+    """At most `limit` rows of each sub-split, from where it has `reached`."""
+
+    transaction: Transaction
+    ask: Ask
+    filled: Filled
+    reached: dict[int, int]
+    limit: int
+
+    def read(self, session: Session) -> tuple[list[pa.Table], dict[int, int]]:
+        """The rows, and where the sub-splits go on."""
+        ref, config, filled = self.ask.stored.metadata.ref, self.ask.config, self.filled
+        response = session.api.query_data(
+            ref.bucket,
+            ref.schema,
+            ref.table,
+            filled.body,
+            split=(0, config.num_splits, config.num_row_groups_per_sub_split),
+            num_sub_splits=config.num_sub_splits,
+            txid=self.transaction.txid,
+            limit_rows=self.limit,
+            sub_split_start_row_ids=self.reached.items(),
+        )
+        chunks: list[pa.Table] = []
+        following = dict(self.reached)
+        with response:
+            # Read piece by piece, the answer to a lookup takes longer to read than to send.
+            whole = pa.BufferReader(response.raw.read())
+            for sub_split, next_row_id, chunk in wire.parse_query_data_response(
+                conn=whole, schema=filled.schema, parser=filled.parser
+            ):
+                following[sub_split] = next_row_id
+                chunks.append(chunk)
+        return chunks, following
 
 
 def silence() -> None:

@@ -82,7 +82,7 @@ class Readers:
 
     def _read(self, job: _Job[Any], *, cohort: Cohort, session: Session) -> None:
         """On a thread of the pool."""
-        deliver(self._loop, [job.answer], [outcome_of(partial(job.fn, cohort.reader))])
+        deliver(self._loop, [job.answer], outcomes=[outcome_of(partial(job.fn, cohort.reader))])
         if cohort.leave():
             end(session)
             # Once the loop is closed nobody waits.

@@ -100,7 +100,7 @@ _I32 = struct.Struct("<i").unpack_from
 _I64 = struct.Struct("<q").unpack_from
 
 
-def _field(body: bytes, table: int, number: int) -> int:
+def _field(body: bytes, table: int, *, number: int) -> int:
     """Where a field of the table lies, by its number in the schema; 0 for one that is left out."""
     vtable = table - _I32(body, table)[0]
     at = 4 + 2 * number
@@ -122,9 +122,9 @@ def _text(body: bytes, place: int) -> bytes:
 
 def _expression(body: bytes, expression: int) -> Expression | None:
     """None is a conjunction of nothing, which always holds."""
-    call = _target(body, _field(body, expression, 1))
-    function = _text(body, _field(body, call, 0)).decode()
-    start = _target(body, _field(body, call, 1))
+    call = _target(body, _field(body, expression, number=1))
+    function = _text(body, _field(body, call, number=0)).decode()
+    start = _target(body, _field(body, call, number=1))
     arguments = [_target(body, start + 4 + 4 * number) for number in range(_U32(body, start)[0])]
     if function in {"and", "or"}:
         parts = tuple(part for part in (_expression(body, each) for each in arguments) if part is not None)
@@ -136,14 +136,14 @@ def _expression(body: bytes, expression: int) -> Expression | None:
     if function in NULL_CHECKS and len(arguments) == 1:
         return Comparison(function, _position(body, arguments[0]))
     if function in COMPARISONS and len(arguments) == 2:
-        literal = _target(body, _field(body, arguments[1], 1))
+        literal = _target(body, _field(body, arguments[1], number=1))
         return Comparison(function, _position(body, arguments[0]), _value(body, literal))
     raise refusal(501, "NotImplemented", message=f"no such function in a filter: {function} of {len(arguments)}")
 
 
 def _position(body: bytes, expression: int) -> int:
-    reference = _target(body, _field(body, expression, 1))
-    place = _field(body, _target(body, _field(body, reference, 1)), 0)
+    reference = _target(body, _field(body, expression, number=1))
+    place = _field(body, _target(body, _field(body, reference, number=1)), number=0)
     return int(_U32(body, place)[0]) if place else 0
 
 
@@ -167,25 +167,25 @@ _PLAIN = {
 def _value(body: bytes, literal: int) -> Value:
     if _kind(body, literal) != LiteralImpl.ListLiteral:
         return _scalar(body, literal)
-    items = _at(ListLiteral.ListLiteral, Table(body, _target(body, _field(body, literal, 1))))
+    items = _at(ListLiteral.ListLiteral, Table(body, _target(body, _field(body, literal, number=1))))
     return tuple(_scalar(body, items.Values(number)._tab.Pos) for number in range(items.ValuesLength()))
 
 
 def _kind(body: bytes, literal: int) -> int:
-    place = _field(body, literal, 0)
+    place = _field(body, literal, number=0)
     return body[place] if place else LiteralImpl.NONE
 
 
 def _scalar(body: bytes, literal: int) -> Scalar:
     """The literal as the wire has it: times and dates as counts of their unit, decimals as unscaled integers."""
     kind = _kind(body, literal)
-    inside = _target(body, _field(body, literal, 1))
+    inside = _target(body, _field(body, literal, number=1))
     if kind == LiteralImpl.StringLiteral:
         # Raw bytes: a prefix search's upper bound need not be valid UTF-8.
-        place = _field(body, inside, 0)
+        place = _field(body, inside, number=0)
         return _text(body, place) if place else b""
     if kind == LiteralImpl.Int64Literal:
-        place = _field(body, inside, 0)
+        place = _field(body, inside, number=0)
         return int(_I64(body, place)[0]) if place else 0
     table = Table(body, inside)
     if kind in _PLAIN:
