@@ -157,8 +157,8 @@ class Store(Protocol):
     async def run(self, fn: Callable[[Tx], T]) -> T:
         """Runs `fn` as one transaction, durable when this returns.
 
-        `fn` is a plain function without awaits or network calls; it may be run again after a `Conflict`, so it must
-        have no effect but through `tx`. Several `fn` may share a commit: a later one sees the rows of an earlier one,
+        `fn` is a plain function without awaits or network calls. It may be run several times, after a `Conflict` or to
+        hear what it reads, and be left at any read: it must have no effect but through `tx`. Several `fn` may share a commit: a later one sees the rows of an earlier one,
         and one that raises loses only its own writes. What `fn` raises, `run` raises.
         """
         ...
