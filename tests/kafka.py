@@ -65,7 +65,7 @@ class Kafka:
 
 
 def _url(address: str, settings: Mapping[str, object]) -> str:
-    chosen: dict[str, object] = {"timeout": 3, "session": 1.5} | dict(settings)
+    chosen: dict[str, object] = {"timeout": 5, "session": 1.5} | dict(settings)
     return f"kafka://{address}?" + "&".join(f"{name}={value}" for name, value in chosen.items())
 
 

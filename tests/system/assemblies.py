@@ -65,7 +65,7 @@ async def in_processes(scratch: Path) -> AsyncIterator[Api]:
 @asynccontextmanager
 async def on_kafka(scratch: Path) -> AsyncIterator[Api]:
     """As `in_processes`, with the events on Kafka, in topics of its own."""
-    bus = broker().url(prefix=new_prefix())
+    bus = broker().url(prefix=new_prefix(), timeout=10)
     async with AsyncExitStack() as stack:
         children = await stack.enter_async_context(processes.every_service(scratch / "data", bus=bus))
         yield await stack.enter_async_context(Api(children["api-gateway"][0].url, TOKEN))

@@ -1,10 +1,12 @@
 """The event path while Kafka is away: the outbox holds what waits; afterwards all of it arrives, in order and once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
+from tams_common.bus import Topic
 from tams_common.bus.kafka import KafkaBus, settings_of
 from tams_common.clock import system_clock
 from tams_common.errors import Unavailable
@@ -13,6 +15,7 @@ from tams_common.ids import new_id
 from tams_common.inbox import Interest, Subscription
 from tams_common.outbox import Relay, RelaySettings
 from tams_common.store.sqlite import SqliteStore
+from tests.common.bus.reading import Reader, messages
 from tests.common.eventually import eventually
 from tests.common.ledger import TABLES, Ledger, copy, running, steps_of
 from tests.kafka import Kafka, new_prefix
@@ -98,3 +101,37 @@ async def test_a_publish_that_finds_no_broker_says_so_at_once_and_keeps_nothing(
             assert await ledger.waiting() == 1
     assert await once.sweep()
     assert steps_of(await ledger.published(1)) == [1]
+
+
+async def test_a_producer_that_would_try_for_ever_gives_up_too(kafka: Kafka) -> None:
+    before = asyncio.all_tasks()
+    bus = KafkaBus(settings_of(kafka.url(prefix=new_prefix(), idempotence="true", timeout=2)))
+    await bus.open()
+    await bus.apply([Topic("t", partitions=1)])
+    assert await bus.publish(messages("t", range(3))) == 3
+    async with kafka.killed():
+        with pytest.raises(Unavailable):
+            await bus.publish(messages("t", range(3, 6)))
+        with pytest.raises(Unavailable):
+            await bus.publish(messages("t", range(3, 6)))
+    assert await bus.publish(messages("t", range(3, 6))) == 3
+    async with kafka.killed():
+        await bus.close()
+    assert asyncio.all_tasks() == before
+
+
+async def test_members_leave_at_any_moment_of_an_outage(kafka: Kafka) -> None:
+    before = asyncio.all_tasks()
+    bus = KafkaBus(settings_of(kafka.url(prefix=new_prefix())))
+    await bus.open()
+    await bus.apply([Topic("t", partitions=1)])
+    readers = [Reader() for _ in range(4)]
+    members = [await bus.consumer(new_id(), ["t"], assigned=reader.assigned) for reader in readers]
+    await bus.publish(messages("t", range(1)))
+    await asyncio.gather(*(reader.read(member, 1) for reader, member in zip(readers, members, strict=True)))
+    async with kafka.killed():
+        for pause, member in zip((0, 0.05, 0.3, 1), members, strict=True):
+            await asyncio.wait([asyncio.ensure_future(member.poll(limit=1, timeout=pause))])
+            await member.close()
+        await bus.close()
+    await eventually(lambda: asyncio.all_tasks() == before)

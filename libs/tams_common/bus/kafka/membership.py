@@ -7,11 +7,14 @@ from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from tams_common.bus.kafka.link import Link, reason
 
 _log = structlog.get_logger(__name__)
+_FETCHED: Final = 8 * 1024 * 1024
+_FETCHED_OF_ONE: Final = 512 * 1024
+"""Bytes that are fetched ahead at most, from a broker and of a partition."""
 _FRESH: Final = 2000
 """Milliseconds for which an answered fetch proves that the cluster is there; a fetch waits for 500 at most."""
 
@@ -35,6 +38,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
+            fetch_max_bytes=_FETCHED,
+            max_partition_fetch_bytes=_FETCHED_OF_ONE,
             session_timeout_ms=int(settings.session * 1000),
             heartbeat_interval_ms=int(settings.session * 1000 / 3),
         )
@@ -48,10 +53,22 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
 
     async def leave(self) -> None:
         """Leaves the group at once where the cluster can be told; never raises."""
-        try:
-            await self.consumer.stop()
-        except KafkaError as error:
-            _log.info("left the group without a word", group=self._group, reason=reason(error))
+        stopping = asyncio.ensure_future(self.consumer.stop())
+        await asyncio.wait([stopping])
+        if stopping.cancelled() or stopping.exception():
+            error = None if stopping.cancelled() else stopping.exception()
+            _log.info("left the group without a word", group=self._group, reason=reason(error) if error else "away")
+            await self._finish()
+
+    async def _finish(self) -> None:
+        """What `stop` leaves undone where it falls over a fetch that it cancels between two tries."""
+        fetcher = self.consumer._fetcher
+        if fetcher is not None:
+            tasks = [fetcher._fetch_task, *fetcher._pending_tasks]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self.consumer._client.close()
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """aiokafka's call before another assignment."""
