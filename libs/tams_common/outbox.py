@@ -67,8 +67,8 @@ class RelaySettings(msgspec.Struct, frozen=True):
     """How a relay works; times in seconds.
 
     sweep: between looks at the outbox that nobody asked for.
-    spare: how many times as long as a batch took the relay rests after it, so that the next one gathers some rows and
-    writers keep their share of the tables; a lone event does not wait for that. linger: the longest rest.
+    spare: how many times as long as the removal of a batch took the relay rests after it, so that the next one gathers
+    some rows and writers keep their share of the tables; a lone event does not wait for that. linger: the longest rest.
     lease: how long a relay that fell silent keeps the outbox. drain: how long to go on when the service stops.
     batch_rows, batch_bytes: what is read and sent at once, at most (yet always one row).
     """
@@ -82,7 +82,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     batch_bytes: int = 2 * 1024 * 1024
 
     def rest(self, took: float) -> float:
-        """Seconds to rest after a batch that took so many."""
+        """Seconds to rest after a batch whose removal took so many."""
         return min(self.spare * took, self.linger)
 
 
@@ -116,6 +116,7 @@ class Relay:
         self._until = 0
         self._asked = asyncio.Event()
         self._backoff = Backoff()
+        self._removal = 0.0
         self.backlog = Backlog()
 
     def prompt(self) -> None:
@@ -138,14 +139,15 @@ class Relay:
             return False
         sent = await self._bus.publish([to_message(_envelope_of(row)) for row in rows])
         if sent:
+            started = time.monotonic()
             self._until = await self._store.run(lambda tx: self._remove(tx, rows[:sent]))
+            self._removal = time.monotonic() - started
         if sent < len(rows):
             raise Unavailable(f"the bus took {sent} of {len(rows)} events")
         return True
 
     async def _turn(self) -> None:
         self._asked.clear()
-        started = time.monotonic()
         try:
             moved = await self.sweep()
         except (Unavailable, Conflict) as error:
@@ -155,7 +157,7 @@ class Relay:
             return
         self._backoff.reset()
         if moved:
-            await asyncio.sleep(self._settings.rest(time.monotonic() - started))
+            await asyncio.sleep(self._settings.rest(self._removal))
             return
         try:
             async with asyncio.timeout(self._settings.sweep):
