@@ -1,32 +1,13 @@
 """Deliveries, seen from outside: what receivers get, from whom, and when."""
 
-from collections.abc import Sequence
-
 import msgspec
 
-from tams_common.events import Envelope
 from tams_common.http.message import Request, Response
-from tams_common.ids import FlowId, new_id
 from tams_webhooks.dressing import ADDED
 from tams_webhooks.outgoing.signing import signer_of
 from tests.common.eventually import eventually
-from tests.webhooks.receiver import Endpoint
 from tests.webhooks.rig import CONFIG, FLOW, OTHER_FLOW, flow_event, running, segments_event, source_event
-
-
-def on_many_flows(count: int, *, flows: int = 10) -> list[Envelope]:
-    """`count` events, in turn on `flows` flows."""
-    ids = [FlowId(new_id()) for _ in range(flows)]
-    return [flow_event(ids[n % flows], at=n + 1, label=str(n)) for n in range(count)]
-
-
-def assert_in_order(endpoint: Endpoint, events: Sequence[Envelope]) -> None:
-    """Every event has been accepted, and the first copies of each key in its order."""
-    firsts = list(dict.fromkeys(endpoint.ids))
-    assert set(firsts) == {event.id for event in events}
-    keys: dict[str, str] = {event.id: event.key for event in events}
-    for key in set(keys.values()):
-        assert [id for id in firsts if keys[id] == key] == [event.id for event in events if event.key == key]
+from tests.webhooks.words import assert_in_order, on_many_flows, reached
 
 
 async def test_every_event_is_delivered_as_it_is() -> None:
@@ -105,11 +86,7 @@ async def test_a_cursor_moves_past_events_that_nobody_asked_for() -> None:
     async with running() as rig, rig.started():
         webhook = await rig.register(rig.receiver.at().url, flow_ids=[])
         await rig.append(*(flow_event() for _ in range(300)))
-
-        async def has_moved() -> bool:
-            return (await rig.lane(webhook)).cursor == 300
-
-        await eventually(has_moved)
+        await eventually(reached(rig, webhook, 300))
         assert await rig.attempts(webhook) == []
 
 

@@ -1,58 +1,20 @@
 """What failures lead to: retries in order, flows that wait without rows of their events, webhooks in status `error`."""
 
 import random
-from collections.abc import Awaitable, Callable
 
 import pytest
 from msgspec.structs import replace
 
 from tams_common.clock import SECOND
-from tams_common.events import Envelope
 from tams_common.ids import FlowId, new_id
 from tams_webhooks.picking import MOST_PARKED
 from tests.common.eventually import eventually
 from tests.webhooks.receiver import Reply
-from tests.webhooks.rig import CONFIG, FLOW, OTHER_FLOW, Rig, flow_event, running
-from tests.webhooks.test_dispatcher import assert_in_order, on_many_flows
+from tests.webhooks.rig import CONFIG, FLOW, OTHER_FLOW, flow_event, running
+from tests.webhooks.words import assert_in_order, attempted, on_many_flows, parked, status, tried
 
 HOUR = 3600
 ONE_TRY = replace(CONFIG, delays="")
-
-
-def parked(rig: Rig, webhook: str, count: int) -> Callable[[], Awaitable[bool]]:
-    """Whether so many flows wait."""
-
-    async def check() -> bool:
-        return (await rig.lane(webhook)).parked == count == len(await rig.parked(webhook))
-
-    return check
-
-
-def status(rig: Rig, webhook: str, wanted: str) -> Callable[[], Awaitable[bool]]:
-    """Whether the webhook has this status."""
-
-    async def check() -> bool:
-        return (await rig.webhook(webhook)).status == wanted
-
-    return check
-
-
-def attempted(rig: Rig, webhook: str, count: int) -> Callable[[], Awaitable[bool]]:
-    """Whether at least so many attempts are written down."""
-
-    async def check() -> bool:
-        return len(await rig.attempts(webhook)) >= count
-
-    return check
-
-
-def tried(rig: Rig, webhook: str, event: Envelope) -> Callable[[], Awaitable[bool]]:
-    """Whether an attempt with `event` is written down."""
-
-    async def check() -> bool:
-        return event.id in [id for id, _ in await rig.outcomes(webhook)]
-
-    return check
 
 
 @pytest.mark.parametrize("code", [301, 400, 404, 500])

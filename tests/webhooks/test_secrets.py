@@ -155,7 +155,7 @@ async def test_no_answer_and_no_log_line_shows_a_secret() -> None:
             broken = Registrar(
                 rig.store, open_vault(rig.config), check_url=mistaken, clock=rig.clock, new_id=rig.parts.new_id
             )
-            app = ServiceApp([Route("POST", HOOKS, Webhooks(broken, rig.parts.common, changed=lambda: None).post)])
+            app = ServiceApp([Route("POST", HOOKS, Webhooks(broken, rig.parts.common, changed=lambda _: None).post)])
             answers.append(await Client(app).post(HOOKS, body, expect=500))
     assert "unexpected error" in output.getvalue()
     assert not [answer for answer in answers if SECRET.encode() in answer.body or SECRET in str(answer.headers)]

@@ -54,8 +54,15 @@ class Dispatcher:
         self._asked = asyncio.Event()
         self._beaten = 0
 
+    def changed(self, webhook_id: str) -> None:
+        """A webhook was made, changed or removed in this process: from now on nothing is sent to it as it was."""
+        lane = self._lanes.get(webhook_id)
+        if lane is not None:
+            lane.outdate()
+        self._asked.set()
+
     def prompt(self) -> None:
-        """A webhook or its lane was changed here: look now. To forget it costs time only."""
+        """There is something to do in a lane: look now. To forget it costs time only."""
         self._asked.set()
 
     async def run(self) -> None:

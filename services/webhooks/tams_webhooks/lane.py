@@ -117,15 +117,21 @@ class Lane:
         self._wake.set()
 
     def notice(self, webhook_version: int) -> None:
-        """The webhook has this version; what was prepared for an older one is not sent."""
+        """The webhook has this version."""
         if self._target is not None and webhook_version > self._target.version:
-            self._attempts.target = self._target = None
-            self._is_stale = True
-            self._wake.set()
+            self.outdate()
+
+    def outdate(self) -> None:
+        """The webhook was changed or removed: what was prepared for it as it was is not sent."""
+        self._attempts.target = self._target = None
+        self._is_stale = True
+        self._wake.set()
 
     def notice_lane(self, version: int | None) -> None:
         """The lane's row has this version, None without one: a later one than known here was written by others."""
-        if version is None or version > self._books.row.version:
+        if version is None:
+            self.outdate()
+        elif version > self._books.row.version:
             self._is_stale = True
             self._wake.set()
 
@@ -181,7 +187,7 @@ class Lane:
         room = Room(space, config.lane_batch, MOST_BYTES)
         picked = await self._picker.pick(target, books, busy=busy, room=room)
         if picked.is_outdated:
-            self._is_stale = True
+            self.outdate()
             return True
         for chain in self._running:
             chain.passed = chain.passed or chain.key in picked.passed

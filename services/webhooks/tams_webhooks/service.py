@@ -48,7 +48,7 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
     stream = EventStream(parts.store, tail, heartbeat=config.heartbeat, registry=parts.registry)
     deliveries = Deliveries(parts.store, tools.courier, clock=parts.clock, new_id=parts.new_id)
     handlers = Handlers(
-        webhooks=Webhooks(registrar, parts.common, changed=dispatcher.prompt),
+        webhooks=Webhooks(registrar, parts.common, changed=dispatcher.changed),
         get_keys=GetKeys(signer.public_keys),
         events=Events(stream),
         deliveries=DeliveryHandlers(deliveries, parts.common, changed=dispatcher.prompt),

@@ -16,9 +16,9 @@ from tams_webhooks.webhook import WebhookPost, WebhookPut
 
 
 class Webhooks:
-    """Answers for webhooks themselves; `changed` is called after each change of one."""
+    """Answers for webhooks themselves; `changed` is called with the id of one after each change."""
 
-    def __init__(self, registrar: Registrar, common: Common, *, changed: Callable[[], None]) -> None:
+    def __init__(self, registrar: Registrar, common: Common, *, changed: Callable[[str], None]) -> None:
         self._registrar = registrar
         self._common = common
         self._changed = changed
@@ -44,7 +44,7 @@ class Webhooks:
         """WHK-3, WHK-4."""
         body = decode_json(await request.read(), WebhookPost)
         row = await self._registrar.create(body, context=request.context)
-        self._changed()
+        self._changed(row.id)
         location = f"{request.context.base_url}{request.path}/{row.id}"
         return json_response(render(row), HTTPStatus.CREATED, headers={"location": location})
 
@@ -60,11 +60,12 @@ class Webhooks:
         if body.id != webhook_id:
             raise NotFound(f"the body is webhook {body.id}, the path webhook {webhook_id} (T-82)", field="$.id")
         row = await self._registrar.replace(body, context=request.context)
-        self._changed()
+        self._changed(row.id)
         return json_response(render(row), HTTPStatus.CREATED)
 
     async def delete(self, request: Request) -> Response:
         """WHK-12."""
-        await self._registrar.delete(path_uuid(request, "webhook_id"), principal=request.context.principal)
-        self._changed()
+        webhook_id = path_uuid(request, "webhook_id")
+        await self._registrar.delete(webhook_id, principal=request.context.principal)
+        self._changed(webhook_id)
         return no_content()
