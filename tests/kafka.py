@@ -1,6 +1,7 @@
 """The Kafka broker of the tests: one for the whole run, started when the first test asks for it.
 
-`TAMS_TEST_KAFKA=HOST:PORT` names one that is there instead; it is not killed, and what would do that is skipped.
+`TAMS_TEST_KAFKA=HOST:PORT?NAME=VALUE&…` names one that is there instead, with the settings that it needs; it is not
+killed, and what would do that is skipped.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 import trustme
@@ -26,7 +28,8 @@ from cryptography.hazmat.primitives.serialization import (
 from tools.kafka import Broker
 from tools.kafka_runners import CannotRun
 
-GIVEN = os.environ.get("TAMS_TEST_KAFKA", "")
+GIVEN, _, _settings = os.environ.get("TAMS_TEST_KAFKA", "").partition("?")
+NEEDED = dict(parse_qsl(_settings))
 USER, PASSWORD = "tams", "correct horse"
 
 
@@ -65,7 +68,7 @@ class Kafka:
 
 
 def _url(address: str, settings: Mapping[str, object]) -> str:
-    chosen: dict[str, object] = {"timeout": 5, "session": 1.5} | dict(settings)
+    chosen: dict[str, object] = {"timeout": 5, "session": 1.5} | NEEDED | dict(settings)
     return f"kafka://{address}?" + "&".join(f"{name}={value}" for name, value in chosen.items())
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tams_common.bus.kafka import KafkaSettings, settings_of
+from tams_common.bus.kafka import KafkaBus, KafkaSettings, settings_of
 from tams_common.bus.kafka.link import Link
 from tams_common.errors import StartRefused
 from tams_common.runtime.wiring import make_bus
+from tests.kafka import Kafka
 
 
 def test_hosts_alone_suit_apache_kafka() -> None:
@@ -109,3 +110,11 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(StartRefused, match=r"tams-common\[kafka\]"):
         make_bus("kafka://a")
+
+
+async def test_a_compression_that_is_not_installed_stops_the_start(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiokafka.codec.cramjam", None)
+    with pytest.raises(StartRefused, match="compression=zstd"):
+        await KafkaBus(settings_of(kafka.url(compression="zstd"))).open()

@@ -12,7 +12,7 @@ from tams_common.bus.kafka.link import Link, reason
 from tams_common.bus.kafka.records import headers_of, partition_of
 from tams_common.bus.kafka.topics import Topics
 from tams_common.bus.port import Message
-from tams_common.errors import Unavailable
+from tams_common.errors import StartRefused, Unavailable
 
 _log = structlog.get_logger(__name__)
 _PATIENCE: Final = 2.0
@@ -82,13 +82,7 @@ class Publisher:
         if self._producer is None:
             settings = self._link.settings
             with self._link.failures():
-                producer = AIOKafkaProducer(
-                    **self._link.arguments(),
-                    acks="all",
-                    enable_idempotence=settings.idempotence,
-                    compression_type=None if settings.compression == "none" else settings.compression,
-                    max_batch_size=settings.batch_bytes,
-                )
+                producer = self._made()
                 try:
                     async with asyncio.timeout(settings.timeout):
                         await producer.start()
@@ -97,6 +91,21 @@ class Publisher:
                     raise
                 self._producer = producer
         return self._producer
+
+    def _made(self) -> Any:  # noqa: ANN401
+        settings = self._link.settings
+        try:
+            return AIOKafkaProducer(
+                **self._link.arguments(),
+                acks="all",
+                enable_idempotence=settings.idempotence,
+                compression_type=None if settings.compression == "none" else settings.compression,
+                max_batch_size=settings.batch_bytes,
+            )
+        except RuntimeError as error:
+            raise StartRefused(
+                f"configuration key TAMS_BUS_URL: compression={settings.compression}: {error}"
+            ) from error
 
     async def _drop(self) -> None:
         producer, self._producer = self._producer, None
