@@ -174,9 +174,11 @@ class Link:
         """A further connection; only the first one asks the server for its version."""
         if self._first is None:
             self._first = self._patiently(self._greet, again=True)
+            _go_straight(self._first)
             return self._first
         session = copy(self._first)
         session.api = self._first.api.with_endpoint(self._place.endpoint)
+        _go_straight(session)
         return session
 
     def _greet(self) -> Session:
@@ -189,6 +191,13 @@ class Link:
             backoff_config=BackoffConfig(max_tries=1),
             config=SessionConfig(data_endpoints=[place.endpoint]),
         )
+
+
+def _go_straight(session: Session) -> None:
+    """Without TLS the environment has no say: else each request searches all of it for proxies, a sixth of its cost."""
+    for endpoint in session.api.endpoints:
+        if endpoint.scheme == "http":
+            session.api._session_get_or_create(endpoint).trust_env = False
 
 
 def _on(session: Session, txid: int) -> Transaction:
