@@ -2,7 +2,7 @@
 
 from typing import Final, get_args
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from tams_common.http.openapi import UUID, Answer, ListOf, Media, Operation, Parameter
 from tams_common.http.parameters import DONE, LIMIT, LIST_HEADERS, PAGE, PAGE_HEADERS, REVERSE, TEXT, UUIDS, tags
@@ -96,4 +96,8 @@ FOLLOW: Final = Operation(
     ),
     answers={200: Answer("The stream.", Media("text/event-stream"))},
     refusals=(400,),
+)
+GET_ASYNCAPI: Final = Operation(
+    summary="The events on Kafka, as an AsyncAPI 3 document",
+    answers={200: Answer("The document.", Raw)},
 )

@@ -15,6 +15,7 @@ class Handlers(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: Webhooks
     get_keys: Handler
     events: Events
+    get_asyncapi: Handler
     deliveries: DeliveryHandlers
 
 
@@ -34,4 +35,5 @@ def routes(h: Handlers) -> tuple[Route, ...]:
         Route("POST", "/service/webhooks/{webhook_id}/deliveries/test", h.deliveries.test, operation=ops.TEST_WEBHOOK),
         Route("GET", "/.well-known/webhook-keys.json", h.get_keys, operation=ops.GET_KEYS),
         Route("GET", "/events", h.events.get, operation=ops.FOLLOW),
+        Route("GET", "/asyncapi.json", h.get_asyncapi, operation=ops.GET_ASYNCAPI),
     )

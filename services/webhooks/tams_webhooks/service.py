@@ -8,6 +8,7 @@ from tams_webhooks.courier import Courier
 from tams_webhooks.deliveries import Deliveries
 from tams_webhooks.dispatcher import Dispatcher
 from tams_webhooks.dressing import Dresser
+from tams_webhooks.handlers.asyncapi import GetAsyncApi
 from tams_webhooks.handlers.deliveries import DeliveryHandlers
 from tams_webhooks.handlers.events import Events
 from tams_webhooks.handlers.keys import GetKeys
@@ -51,6 +52,7 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
         webhooks=Webhooks(registrar, parts.common, changed=dispatcher.changed),
         get_keys=GetKeys(signer.public_keys),
         events=Events(stream),
+        get_asyncapi=GetAsyncApi(parts.bus.access),
         deliveries=DeliveryHandlers(deliveries, parts.common, changed=dispatcher.prompt),
     )
     return Built(routes=routes(handlers), behaviours=(events, tail, dispatcher, pruning))
