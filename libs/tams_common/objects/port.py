@@ -1,7 +1,7 @@
 """The object port: one storage backend that clients reach by URL (architecture 6)."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -22,6 +22,16 @@ class Backend(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: dict[str, str | list[str]] = {}
 
 
+class Offered(msgspec.Struct, frozen=True):
+    """Which URLs a backend hands out for one purpose: presigned ones, plain ones, or both; one of them at least.
+
+    A plain URL works for whom the backend lets in by itself: everybody, or who has credentials of its own (URL-7).
+    """
+
+    presigned: bool = True
+    plain: bool = False
+
+
 class ObjectInfo(msgspec.Struct, frozen=True):
     """What a backend knows of stored bytes: size in bytes, `etag` without quotes, `modified` in ns since the epoch."""
 
@@ -33,7 +43,10 @@ class ObjectInfo(msgspec.Struct, frozen=True):
 
 
 class Signer(Protocol):
-    """Presigns URLs for one request: base URL and signing time are fixed, so that equal pages are equal bytes."""
+    """Presigns URLs for one request: base URL and signing time are fixed, so that equal pages are equal bytes.
+
+    Of a backend that offers no presigned URLs there is none to be had: ask `reading` and `writing` first.
+    """
 
     def get_url(self, key: str) -> str:
         """A URL that reads the object, valid for at least `min_presigned_url_timeout` (URL-2)."""
@@ -46,9 +59,15 @@ class Signer(Protocol):
 
 
 class Objects(Protocol):
-    """A storage backend. Methods raise `Unavailable` when it is down."""
+    """A storage backend. Methods raise `Unavailable` when it is down.
+
+    A key is any text of up to 800 bytes that HTTP leaves as it is: no `.`, `..` or nothing between slashes. `reading`
+    and `writing` say which URLs it has for GET (SEG-15) and for PUT (STO-11).
+    """
 
     backend: Backend
+    reading: Offered
+    writing: Offered
 
     async def open(self) -> None:
         """Gets ready; raises `StartRefused` when the place cannot be used."""
@@ -61,6 +80,10 @@ class Objects(Protocol):
     def signer(self, base_url: str) -> Signer:
         """A signer for URLs under `base_url`, the address under which the client reaches the store (used by same-origin
         backends only)."""
+        ...
+
+    def plain_url(self, key: str) -> str:
+        """The URL of the object without a signature (URL-4); raises `Forbidden` where the backend offers none."""
         ...
 
     async def head(self, key: str) -> ObjectInfo | None:
@@ -104,4 +127,113 @@ class ServesBytes(Protocol):
 
     async def download(self, key: str, wanted: ByteRange | None) -> Download:
         """Opens an object; raises `NotFound` or `RangeNotSatisfiable`."""
+        ...
+
+
+_MIB: Final = 1024 * 1024
+_PART: Final = 16 * _MIB
+_MOST_PARTS: Final = 10_000
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A write in parts that is on its way: all that is needed to go on with it after a crash.
+
+    `size` is the object's length in bytes, `id` what the backend calls this upload.
+    """
+
+    key: str
+    content_type: str
+    size: int
+    id: str
+
+    @property
+    def part_size(self) -> int:
+        """Bytes of every part but the last: 16 MiB, more where the object would have more than 10,000 parts."""
+        return max(_PART, -(-self.size // _MOST_PARTS // _MIB) * _MIB)
+
+
+@runtime_checkable
+class Copies(Protocol):
+    """A backend whose bytes the store itself may move: what copying an instance to another backend needs (INS-1).
+
+    A copy is `head` and `read` on one side, and on the other `begin`, then `append` for each part in order, then
+    `complete`. Whoever keeps the `Upload` goes on after a crash where `arrived` says. Every part is verified by its MD5
+    on its way in, `read` insists on one version of the source: a copy that is complete and of equal size is equal.
+    """
+
+    def read(self, key: str, *, first: int, etag: str) -> AsyncIterator[bytes]:
+        """The bytes from `first` on, as they come in.
+
+        Raises `NotFound`, `PreconditionFailed` when the object is no longer the one with `etag`, and `Unavailable` also
+        in mid-stream.
+        """
+        ...
+
+    async def begin(self, key: str, *, content_type: str, size: int) -> Upload:
+        """Starts a write of `size` bytes, which is not seen under `key` before it is complete."""
+        ...
+
+    async def arrived(self, upload: Upload) -> int:
+        """How many bytes are there for good: the next part begins there.
+
+        Raises `NotFound` when the backend has given the upload up.
+        """
+        ...
+
+    async def append(self, upload: Upload, data: bytes, *, at: int) -> None:
+        """Writes the part that begins at byte `at`: `part_size` bytes, the last one what is left. May be repeated."""
+        ...
+
+    async def complete(self, upload: Upload) -> ObjectInfo:
+        """Makes the object seen, whole and durable; may be repeated. Raises `InvalidInput` unless exactly `size` bytes
+        have arrived, and `NotFound` when the backend has given the upload up."""
+        ...
+
+    async def abort(self, upload: Upload) -> None:
+        """Gives the upload up and frees its parts; one that does not exist is no error."""
+        ...
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A stored object as a listing has it: size in bytes, `modified` in ns since the epoch."""
+
+    key: str
+    size: int
+    modified: int
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A backend that can tell all it holds, as a check of the index against the bytes needs it."""
+
+    def entries(self) -> AsyncIterator[Entry]:
+        """Every object that is complete, in no promised order; those that come or go meanwhile may be missing."""
+        ...
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """What an operator is told of a backend; every text is empty where it does not apply.
+
+    `state`: `ready`, `absent`, `created`, or why it cannot be used. `cors`: `ready`, `applied`, `absent` or `differs`.
+    """
+
+    place: str
+    state: str
+    cors: str = ""
+    versions: str = ""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A backend that has to be made ready once by an operator: `tams storage init`."""
+
+    async def condition(self) -> Condition:
+        """How it stands; also an outage is an answer."""
+        ...
+
+    async def prepare(self, *, create: bool) -> Condition:
+        """Applies what the configuration says of it (cross-origin rules), with `create` also makes what is absent.
+
+        What is so already stays untouched.
+        """
         ...

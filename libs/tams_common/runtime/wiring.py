@@ -7,6 +7,7 @@ from tams_common.bus import Bus
 from tams_common.config import Common, secret_of
 from tams_common.errors import StartRefused
 from tams_common.objects import Objects
+from tams_common.objects.declared import AnyBackend, LocalBackend, read_backends
 from tams_common.store import Store
 from tams_common.store.table import AnyTable
 
@@ -59,9 +60,30 @@ def make_objects(common: Common) -> tuple[Objects, ...]:
         from tams_common.objects.local import LocalObjects
 
         return (LocalObjects(directory_of(place), url_lifetime=common.min_presigned_url_timeout),)
+    if scheme == "s3":
+        declared = read_backends(Path(place))
+        return tuple(_make_backend(one, url_lifetime=common.min_presigned_url_timeout) for one in declared)
     raise StartRefused(
-        f"configuration key TAMS_OBJECTS_URL: no backend is known for {common.objects_url!r}; expected local:DIRECTORY"
+        f"configuration key TAMS_OBJECTS_URL: no backend is known for {common.objects_url!r}; "
+        "expected local:DIRECTORY or s3:FILE.toml"
     )
+
+
+def _make_backend(declared: AnyBackend, *, url_lifetime: int) -> Objects:
+    if isinstance(declared, LocalBackend):
+        from tams_common.objects.local import LocalObjects
+
+        directory = directory_of(declared.directory)
+        return LocalObjects(
+            directory, url_lifetime=url_lifetime, size_limit=declared.size_limit, backend=declared.backend
+        )
+    try:
+        from tams_common.objects.s3 import S3Objects
+    except ModuleNotFoundError as error:
+        raise StartRefused(
+            f"configuration key TAMS_OBJECTS_URL: s3: needs the library {error.name}: install tams-common[s3]"
+        ) from error
+    return S3Objects(declared, url_lifetime=url_lifetime)
 
 
 def split(url: str, key: str) -> tuple[str, str]:

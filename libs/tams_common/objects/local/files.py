@@ -22,11 +22,12 @@ _LENGTH: Final = 4
 
 
 class Trailer(msgspec.Struct, frozen=True):
-    """What a file knows of its object beside the bytes."""
+    """What a file knows of its object beside the bytes; the file's name is only a hash of the `key`."""
 
     etag: str
     content_type: str
     checksums: dict[str, str]
+    key: str = ""
 
 
 class OpenFile(NamedTuple):
@@ -34,6 +35,7 @@ class OpenFile(NamedTuple):
 
     descriptor: int
     info: ObjectInfo
+    key: str
 
 
 def path_of(directory: Path, key: str) -> Path:
@@ -52,14 +54,15 @@ def disk() -> Iterator[None]:
 
 
 class Part:
-    """An upload on its way: bytes go into a temporary file beside the final one."""
+    """An upload on its way: bytes go into a temporary file beside the final one; `taken` is one that has begun."""
 
-    def __init__(self, final: Path) -> None:
+    def __init__(self, final: Path, *, taken: Path | None = None) -> None:
         self._final = final
         with disk():
             final.parent.mkdir(parents=True, exist_ok=True)
-            self._path = final.with_name(f"{final.name}.{secrets.token_hex(8)}{PART_SUFFIX}")
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            self._path = taken or final.with_name(f"{final.name}.{secrets.token_hex(8)}{PART_SUFFIX}")
+            flags = os.O_WRONLY | (os.O_APPEND if taken else os.O_CREAT | os.O_EXCL)
+            self._descriptor = os.open(self._path, flags, 0o644)
 
     def write(self, data: bytes) -> None:
         """Appends `data`."""
@@ -117,4 +120,4 @@ def open_file(path: Path) -> OpenFile | None:
         modified=status.st_mtime_ns,
         checksums=trailer.checksums,
     )
-    return OpenFile(descriptor, info)
+    return OpenFile(descriptor, info, trailer.key)

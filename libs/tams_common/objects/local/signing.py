@@ -3,18 +3,12 @@
 import hashlib
 import hmac
 import re
-from typing import Final
 from urllib.parse import parse_qsl, quote
 
 from tams_common.clock import Clock
 from tams_common.errors import Forbidden
+from tams_common.objects.validity import valid_for, window_start
 from tams_common.timerange import NS
-
-WINDOW: Final = 60
-"""Seconds: signing times are rounded down to it, so that equal pages are equal bytes and can be cached."""
-GRACE: Final = 30
-"""Seconds beyond what the service promises (SVC-10)."""
-
 
 _is_plain = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
@@ -60,9 +54,8 @@ class LocalSigner:
 
 
 def expiry(clock: Clock, lifetime: int) -> int:
-    """When URLs signed now end, in seconds since the epoch: `lifetime` seconds at least, equal within a window."""
-    now = clock() // NS
-    return now - now % WINDOW + WINDOW + lifetime + GRACE
+    """When URLs signed now end, in seconds since the epoch: after `lifetime` seconds at least."""
+    return window_start(clock) + valid_for(lifetime)
 
 
 def verify(secret: bytes, now: int, *, method: str, key: str, query: str) -> str | None:

@@ -1,6 +1,7 @@
 """The object port on a local directory."""
 
 import asyncio
+import itertools
 import os
 import secrets
 import tempfile
@@ -11,28 +12,48 @@ from pathlib import Path
 from typing import Final
 
 from tams_common.clock import Clock, system_clock
-from tams_common.errors import InvalidInput, NotFound, RangeNotSatisfiable, StartRefused, TooLarge
+from tams_common.errors import Forbidden, InvalidInput, NotFound, RangeNotSatisfiable, StartRefused, TooLarge
 from tams_common.ids import StorageId
-from tams_common.objects.local import files, signing
+from tams_common.objects.local import copies, files, signing
 from tams_common.objects.local.checksums import Checksums
-from tams_common.objects.port import Backend, ByteRange, Download, ObjectInfo
+from tams_common.objects.port import Backend, ByteRange, Condition, Download, Entry, ObjectInfo, Offered, Upload
 from tams_common.timerange import NS
 
 CHUNK: Final = 1024 * 1024
 """Bytes per read and write: each is one hop to a thread."""
+BATCH: Final = 200
+"""Files looked at in one hop to a thread."""
 STALE_PART: Final = 24 * 3600 * NS
 SIZE_LIMIT: Final = 5 * 1024**3
 _STORAGE_NAMESPACE: Final = uuid.UUID("5c4d9b0e-6d5b-5a0a-9f25-0f0c5e4f1b7a")
+ONLY: Final = Backend(
+    id=StorageId(str(uuid.uuid5(_STORAGE_NAMESPACE, "local"))),
+    store_type="http_object_store",
+    provider="local",
+    store_product="tams-local",
+    label="local",
+    default_storage=True,
+)
+"""What a directory is where it is all there is."""
 
 
 class LocalObjects:
     """Media files under `directory`; None is a private temporary directory, removed at close.
 
-    `url_lifetime` is `min_presigned_url_timeout` in seconds, `size_limit` the largest object in bytes.
+    `url_lifetime` is `min_presigned_url_timeout` in seconds, `size_limit` the largest object in bytes, `backend` what
+    clients are told of it.
     """
 
+    reading = writing = Offered()
+
     def __init__(
-        self, directory: Path | None, *, url_lifetime: int, size_limit: int = SIZE_LIMIT, clock: Clock = system_clock
+        self,
+        directory: Path | None,
+        *,
+        url_lifetime: int,
+        size_limit: int = SIZE_LIMIT,
+        clock: Clock = system_clock,
+        backend: Backend = ONLY,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="tams-media-") if directory is None else None
         self.directory = Path(self._temporary.name) if self._temporary else Path(directory or "")
@@ -40,14 +61,7 @@ class LocalObjects:
         self._size_limit = size_limit
         self._clock = clock
         self._secret = b""
-        self.backend = Backend(
-            id=StorageId(str(uuid.uuid5(_STORAGE_NAMESPACE, "local"))),
-            store_type="http_object_store",
-            provider="local",
-            store_product="tams-local",
-            label="local",
-            default_storage=True,
-        )
+        self.backend = backend
 
     async def open(self) -> None:
         """Makes the directory and its signing secret; removes uploads that were cut off long ago."""
@@ -71,6 +85,10 @@ class LocalObjects:
     def signer(self, base_url: str) -> signing.LocalSigner:
         """Signs URLs under `base_url` for one request."""
         return signing.LocalSigner(self._secret, base_url, expires=signing.expiry(self._clock, self._lifetime))
+
+    def plain_url(self, key: str) -> str:
+        """There is none: raises `Forbidden`."""
+        raise Forbidden("objects in a directory are reached by signed URLs only")
 
     def verify(self, method: str, key: str, *, query: str) -> str | None:
         """Checks a signed URL; returns the content type of a PUT, raises `Forbidden`."""
@@ -109,7 +127,7 @@ class LocalObjects:
                 raise InvalidInput(f"content-length is {announced}, but {size} bytes came", field="content-length")
             checksums.verify()
             kind = headers.get("content-type", "application/octet-stream")
-            trailer = files.Trailer(etag=checksums.etag, content_type=kind, checksums=checksums.kept)
+            trailer = files.Trailer(etag=checksums.etag, content_type=kind, checksums=checksums.kept, key=key)
             await asyncio.to_thread(part.finish, trailer)
         finally:
             part.discard()
@@ -145,6 +163,53 @@ class LocalObjects:
             os.close(opened.descriptor)
             raise
         return Download(opened.info, first, last, FileSlice(opened.descriptor, first, last=last))
+
+    async def read(self, key: str, *, first: int, etag: str) -> AsyncIterator[bytes]:
+        """Streams one version of an object from byte `first` on."""
+        opened = await asyncio.to_thread(copies.open_version, self.directory, key, etag=etag)
+        async for data in FileSlice(opened.descriptor, first, last=opened.info.size - 1):
+            yield data
+
+    async def begin(self, key: str, *, content_type: str, size: int) -> Upload:
+        """Starts a write of `size` bytes."""
+        return await asyncio.to_thread(copies.begin, self.directory, key, content_type=content_type, size=size)
+
+    async def arrived(self, upload: Upload) -> int:
+        """How many bytes are there for good."""
+        return await asyncio.to_thread(copies.arrived, self.directory, upload)
+
+    async def append(self, upload: Upload, data: bytes, *, at: int) -> None:
+        """Writes a part."""
+        await asyncio.to_thread(copies.append, self.directory, upload, data=data, at=at)
+
+    async def complete(self, upload: Upload) -> ObjectInfo:
+        """Makes the object seen."""
+        return await asyncio.to_thread(copies.complete, self.directory, upload)
+
+    async def abort(self, upload: Upload) -> None:
+        """Gives an upload up."""
+        await asyncio.to_thread(copies.abort, self.directory, upload)
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Every object; of files from before their keys were kept, the key is empty."""
+        found = copies.entries(self.directory)
+        while batch := await asyncio.to_thread(lambda: list(itertools.islice(found, BATCH))):
+            for entry in batch:
+                yield entry
+
+    async def condition(self) -> Condition:
+        """Whether the directory is there and can be written to."""
+        return await asyncio.to_thread(self._condition)
+
+    async def prepare(self, *, create: bool) -> Condition:
+        """Nothing has to be prepared: the directory is made at the first start."""
+        return await self.condition()
+
+    def _condition(self) -> Condition:
+        place = f"directory {self.directory}"
+        if not self.directory.is_dir():
+            return Condition(place, "absent")
+        return Condition(place, "ready" if os.access(self.directory, os.W_OK | os.X_OK) else "cannot be written to")
 
 
 class FileSlice:
