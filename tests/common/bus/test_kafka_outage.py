@@ -1,12 +1,14 @@
 """The event path while Kafka is away: the outbox holds what waits; afterwards all of it arrives, in order and once."""
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from tams_common.bus import Topic
+from tams_common.bus import Message, Topic
 from tams_common.bus.kafka import KafkaBus, settings_of
 from tams_common.clock import system_clock
 from tams_common.errors import Unavailable
@@ -103,11 +105,41 @@ async def test_a_publish_that_finds_no_broker_says_so_at_once_and_keeps_nothing(
     assert steps_of(await ledger.published(1)) == [1]
 
 
+async def with_topic(kafka: Kafka, **settings: object) -> KafkaBus:
+    """An open bus with `settings`, on which there is a topic `t`; the topic was made with more patience."""
+    prefix = new_prefix()
+    patient, bus = (KafkaBus(settings_of(kafka.url(prefix=prefix, **more))) for more in ({"timeout": 30}, settings))
+    await patient.open()
+    await patient.apply([Topic("t", partitions=3)])
+    await patient.close()
+    await bus.open()
+    return bus
+
+
+async def test_what_cannot_be_sent_does_not_stay_in_memory(kafka: Kafka) -> None:
+    bus = await with_topic(kafka, timeout=1)
+    batch = [Message(topic="t", key=f"k{number}", id="1", value=bytes(50_000)) for number in range(40)]
+
+    async def fail() -> None:
+        with pytest.raises(Unavailable):
+            await bus.publish(batch)
+
+    async with kafka.killed():
+        await fail()
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(50):
+            await fail()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    await bus.close()
+    assert after - before < 1_000_000
+
+
 async def test_a_producer_that_would_try_for_ever_gives_up_too(kafka: Kafka) -> None:
     before = asyncio.all_tasks()
-    bus = KafkaBus(settings_of(kafka.url(prefix=new_prefix(), idempotence="true", timeout=2)))
-    await bus.open()
-    await bus.apply([Topic("t", partitions=1)])
+    bus = await with_topic(kafka, idempotence="true", timeout=2)
     assert await bus.publish(messages("t", range(3))) == 3
     async with kafka.killed():
         with pytest.raises(Unavailable):
@@ -122,9 +154,7 @@ async def test_a_producer_that_would_try_for_ever_gives_up_too(kafka: Kafka) -> 
 
 async def test_members_leave_at_any_moment_of_an_outage(kafka: Kafka) -> None:
     before = asyncio.all_tasks()
-    bus = KafkaBus(settings_of(kafka.url(prefix=new_prefix())))
-    await bus.open()
-    await bus.apply([Topic("t", partitions=1)])
+    bus = await with_topic(kafka)
     readers = [Reader() for _ in range(4)]
     members = [await bus.consumer(new_id(), ["t"], assigned=reader.assigned) for reader in readers]
     await bus.publish(messages("t", range(1)))

@@ -1,0 +1,30 @@
+"""The store while its Kafka is away: it takes writes as ever, and tells of them when Kafka is back."""
+
+from pathlib import Path
+
+from tests.common.eventually import eventually
+from tests.kafka import Kafka, new_prefix
+from tests.system import processes, words
+from tests.system.api import Api
+from tests.system.processes import TOKEN
+
+
+async def test_a_broker_that_dies_stops_no_write_and_loses_no_event(tmp_path: Path, kafka: Kafka) -> None:
+    bus = kafka.url(prefix=new_prefix(), timeout=10)
+    data = tmp_path / "data"
+    async with processes.every_service(data, bus=bus) as children, Api(children["api-gateway"][0].url, TOKEN) as api:
+        flows = [await words.make_flow(api)]
+
+        async def heard_of(flow: str) -> bool:
+            return "segments_updated" in (await api.get(f"/flows/{flow}")).json()
+
+        await words.fill(api, flows[0], count=1)
+        await eventually(lambda: heard_of(flows[0]))
+        async with kafka.killed():
+            for _ in range(3):
+                flows.append(await words.make_flow(api))
+                await words.fill(api, flows[-1], count=2)
+            assert not any([await heard_of(flow) for flow in flows[1:]])
+        for flow in flows:
+            await eventually(lambda flow=flow: heard_of(flow), patience=90)  # type: ignore[misc]
+        assert all(child.process.returncode is None for started in children.values() for child in started)
