@@ -1,6 +1,10 @@
 """Configuration of webhooks."""
 
+from typing import Final
+
 import msgspec
+
+_LONGEST_SILENCE: Final = 30
 
 
 class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +23,8 @@ class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True):
     lease: for how long a replica that fell silent keeps its lanes. sweep: between looks that nobody asked for.
     log_hours: for how long events are kept for late receivers, replays and `/events`.
     attempt_hours: for how long attempts are kept.
-    heartbeat: between comments on an idle `/events` stream.
+    heartbeat: between comments on an idle `/events` stream, at most 30: everything between here and the client takes a
+    connection for dead that is silent for long.
     """
 
     encryption_keys: str = ""
@@ -42,6 +47,8 @@ class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("timeout", "lease", "sweep", "heartbeat"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be more than 0 seconds")
+        if self.heartbeat > _LONGEST_SILENCE:
+            raise ValueError(f"heartbeat must be {_LONGEST_SILENCE} seconds or less")
         for name in ("error_after", "lane_batch", "lane_concurrency", "log_hours", "attempt_hours"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more")
