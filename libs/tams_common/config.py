@@ -27,8 +27,8 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
 
     store_url: tables: `sqlite:DIRECTORY` (one file per service), `sqlite::memory:` or `vast://endpoint/bucket/schema`.
     bus_url: events: `sqlite:DIRECTORY`, `sqlite::memory:` or `kafka://host:port,…`.
-    objects_url: media: `local:DIRECTORY`, `local::memory:` (a private temporary directory), or `s3:FILE.toml`, a file that
-        declares storage backends (`docs/storage.md`).
+    objects_url: media: `local:DIRECTORY`, `local::memory:` (a private temporary directory), or `s3:FILE.toml`: storage
+        backends that the file declares (`docs/storage.md`).
     listen: `HOST:PORT` on which the process serves; port 0 takes a free one.
     catalog_url, segments_url, webhooks_url, analytics_url: where the services are that do not run in this process.
     public_url: the address under which clients reach the gateway (scheme, host, prefix); empty: as each request says.

@@ -22,7 +22,8 @@ async def read(bucket: Bucket, key: str, *, first: int, etag: str) -> AsyncItera
     wanted = {"Range": f"bytes={first}-"} if first else {}
     with asking(bucket.place):
         answer = await bucket.client.get_object(**bucket.named(key), IfMatch=f'"{etag}"', **wanted)
-        async with answer["Body"] as body:
+        body = answer["Body"]
+        async with body:
             while chunk := await body.read(CHUNK):
                 yield chunk
 
