@@ -1,7 +1,7 @@
 """What the stores of all adapters have in common: they are opened and closed, and hand work to their writer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from tams_common.errors import Unavailable
+from tams_common.store.group_commit import GroupCommit
 from tams_common.store.layout import Layouts
 from tams_common.store.port import ProjectionStatus, Reader, TableStatus, Tx
 from tams_common.store.table import AnyTable
@@ -19,7 +20,6 @@ S = TypeVar("S")
 Q = TypeVar("Q")
 D_contra = TypeVar("D_contra", contravariant=True)
 S_contra = TypeVar("S_contra", contravariant=True)
-S_co = TypeVar("S_co", covariant=True)
 
 
 class Schema(Protocol[D_contra, S_contra]):
@@ -54,23 +54,11 @@ class Projections(Protocol[D_contra, S_contra]):
         ...
 
 
-class Writer(Protocol[S_co]):
-    """Runs what is submitted to it one after the other."""
-
-    def submit(self, fn: Callable[[Tx], T]) -> Awaitable[T]:
-        """Has `fn` run as a transaction, in a commit that it may share."""
-        ...
-
-    def submit_alone(self, fn: Callable[[S_co], T]) -> Awaitable[T]:
-        """Has `fn` run outside any transaction."""
-        ...
-
-
 class Connected(msgspec.Struct, Generic[D, S, Q], frozen=True):
     """What an open store works with: the database with its sessions, of one writer and of those that read."""
 
     database: D
-    writer: Writer[S]
+    writer: GroupCommit[S]
     readers: Q
 
 

@@ -1,6 +1,6 @@
 """The VAST DB adapter keeps the store port's contract: on the emulator, or on the cluster in TAMS_TEST_VAST."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -8,13 +8,6 @@ import pytest
 from tests.common.store.contract import SharedStoreContract
 from tests.common.store.opener import Opener
 from tests.common.store.vast_opener import Emulators
-
-
-@pytest.fixture(scope="module")
-def emulators() -> Iterator[Emulators]:
-    emulators = Emulators()
-    yield emulators
-    emulators.stop()
 
 
 class TestVast(SharedStoreContract):

@@ -1,6 +1,6 @@
 """How tables get to VAST DB: places, first and later migrations, refusals, and two services side by side."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import msgspec
@@ -29,13 +29,6 @@ class Grown(msgspec.Struct, frozen=True):
 
 PROJECTIONS = (Projection("colours", ("colour",)), Projection("sizes", ("size",)))
 GROWN = Table("items", Grown, key=("id",), projections=PROJECTIONS, version=2)
-
-
-@pytest.fixture(scope="module")
-def emulators() -> Iterator[Emulators]:
-    emulators = Emulators()
-    yield emulators
-    emulators.stop()
 
 
 @pytest.fixture

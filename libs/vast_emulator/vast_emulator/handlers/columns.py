@@ -25,7 +25,10 @@ def list_columns(face: Face, call: Call) -> Answer:
         fields = [table.schema.field(number) for number in numbers]
     if "tabular-only-column-names" in call.headers:
         fields = columns.names_only(fields)
-    return Answer(body=columns.write(fields), headers=headers)
+    body, limit = columns.write(fields), face.version.column_list_bytes
+    if limit is not None and len(body) > limit:
+        raise invalid(f"list column result size {len(body)} is too long")
+    return Answer(body=body, headers=headers)
 
 
 def list_sorted(face: Face, call: Call) -> Answer:

@@ -2,6 +2,8 @@
 
 import ipaddress
 
+import pyarrow as pa
+
 from vast_emulator.engine.errors import invalid
 from vast_emulator.engine.port import Table, TableName
 from vast_emulator.handlers.face import Face
@@ -37,16 +39,15 @@ def create(face: Face, call: Call) -> Answer:
     if "tabular-vector-index-column" in call.headers:
         raise refusal(501, "NotImplemented", message="vector indexes are not emulated")
     with face.engine.using(call.txid) as statements:
-        statements.create_table(call.table, schema.remove_metadata(), sort_key=_sort_key(call))
+        statements.create_table(call.table, schema.remove_metadata(), sort_key=_sort_key(face, call, schema=schema))
     return OK
 
 
 def alter(face: Face, call: Call) -> Answer:
     """`PUT ?table`: a new name (a path below the bucket), a sorting key, or both; properties are not kept."""
     new_path = call.parameters.get("tabular-new-table-name")
-    sort_key = _sort_key(call)
     with face.engine.using(call.txid) as statements:
-        statements.table(call.table)
+        sort_key = _sort_key(face, call, schema=statements.table(call.table).schema)
         if sort_key:
             statements.add_sort_key(call.table, sort_key)
         if new_path:
@@ -86,13 +87,15 @@ def _moved(table: TableName, new_path: str) -> TableName:
     return TableName(table.bucket, schema or table.schema, name)
 
 
-def _sort_key(call: Call) -> tuple[int, ...]:
-    """The numbered headers `tabular-sorted-column-N`, in their order."""
+def _sort_key(face: Face, call: Call, *, schema: pa.Schema) -> tuple[int, ...]:
+    """The numbered headers `tabular-sorted-column-N`, in their order: columns by their place in `schema`."""
     found: list[int] = []
     while (number := call.number(f"tabular-sorted-column-{len(found)}", -1)) >= 0:
         found.append(number)
     if len(set(found)) != len(found):
         raise invalid("a sorting key names a column twice")
+    if max(found, default=0) >= len(schema) and not face.version.checks_sorting_key:
+        raise refusal(500, "InternalError", message="We encountered an internal error")
     return tuple(found)
 
 
