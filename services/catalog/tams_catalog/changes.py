@@ -122,7 +122,7 @@ class Changes:
             self._stage(events.flow_deleted(subject), at)
         else:
             self.tx.update(FLOW_INDEX, [entry])
-            self._stage(events.flow_updated(with_updates(body, entry), subject), at)
+            self._stage(events.flow_updated(with_updates(body, entry.segments_updated), subject), at)
 
     def _flush_source(self, state: SourceState) -> None:
         row = self._source_rows[state.source.id]

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from tams_catalog.documents import with_member
 from tams_catalog.entries import extent_keys
-from tams_catalog.tables import FLOW_INDEX, FlowEntry
+from tams_catalog.tables import FLOW_INDEX
 from tams_common.clock import date_time
 from tams_common.errors import InvalidInput
 from tams_common.events import Envelope
@@ -12,11 +12,9 @@ from tams_common.store import Tx
 from tams_common.timerange import TimeFormatError, TimeRange
 
 
-def with_updates(body: bytes, entry: FlowEntry | None) -> bytes:
-    """The JSON of a flow with the moment at which its segments changed, if they ever did."""
-    if entry is None or entry.segments_updated is None:
-        return body
-    return with_member(body, "segments_updated", text=date_time(entry.segments_updated))
+def with_updates(body: bytes, segments_updated: int | None) -> bytes:
+    """The JSON of a flow with the moment (ns) at which its segments changed, if they ever did."""
+    return body if segments_updated is None else with_member(body, "segments_updated", text=date_time(segments_updated))
 
 
 def apply(tx: Tx, envelope: Envelope) -> None:

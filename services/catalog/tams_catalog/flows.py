@@ -63,7 +63,8 @@ class Flows:
 
         def read(reader: Reader) -> bytes:
             row = _living(reader, flow_id)
-            return with_updates(row.body, reader.get(FLOW_INDEX, (flow_id,)))
+            entry = reader.get(FLOW_INDEX, (flow_id,))
+            return with_updates(row.body, entry.segments_updated if entry else None)
 
         return await self._store.read(read, bounded=True)
 

@@ -1,14 +1,14 @@
 """Pages of lists: found by narrow rows, rendered by joining the bodies of what is on the page (ADR 0013)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from tams_catalog.extents import with_updates
 from tams_catalog.filters import Order
 from tams_catalog.tables import FLOW_INDEX, FLOWS, PROFILES, SOURCE_INDEX, SOURCES
-from tams_common.store import Query, Reader
+from tams_common.store import IsIn, Query, Reader
 from tams_common.store.table import AnyTable
 from tams_common.store.where import Condition
 
@@ -49,9 +49,11 @@ def list_flows(reader: Reader, ask: Ask) -> Listing:
     """Flows, each with the moment at which its segments changed."""
 
     def render(ids: list[str]) -> list[bytes]:
-        keys = [(flow_id,) for flow_id in ids]
-        rows, entries = reader.get_many(FLOWS, keys), reader.get_many(FLOW_INDEX, keys)
-        return [with_updates(rows[key].body, entries.get(key)) for key in keys]
+        bodies, updates = (
+            _cells(reader, FLOWS, "body", ids=ids),
+            _cells(reader, FLOW_INDEX, "segments_updated", ids=ids),
+        )
+        return [with_updates(bodies[flow_id], updates[flow_id]) for flow_id in ids]
 
     return _page(reader, FLOW_INDEX, ask=ask, render=render)
 
@@ -60,8 +62,8 @@ def list_sources(reader: Reader, ask: Ask) -> Listing:
     """Sources."""
 
     def render(ids: list[str]) -> list[bytes]:
-        rows = reader.get_many(SOURCES, [(source_id,) for source_id in ids])
-        return [rows[source_id,].body for source_id in ids]
+        bodies = _cells(reader, SOURCES, "body", ids=ids)
+        return [bodies[source_id] for source_id in ids]
 
     return _page(reader, SOURCE_INDEX, ask=ask, render=render)
 
@@ -70,8 +72,8 @@ def list_profiles(reader: Reader, ask: Ask) -> Listing:
     """Profiles."""
 
     def render(ids: list[str]) -> list[bytes]:
-        rows = reader.get_many(PROFILES, [(profile_id,) for profile_id in ids])
-        return [rows[profile_id,].body for profile_id in ids]
+        bodies = _cells(reader, PROFILES, "body", ids=ids)
+        return [bodies[profile_id] for profile_id in ids]
 
     return _page(reader, PROFILES, ask=ask, render=render)
 
@@ -82,6 +84,12 @@ def _page(reader: Reader, table: AnyTable, *, ask: Ask, render: Callable[[list[s
     page = reader.select(table, (column, "id"), query=query)
     ids = [str(id_) for _, id_ in page.rows]
     return Listing(render(ids), Position(_value(page.rows[-1][0]), ids[-1]) if page.more else None)
+
+
+def _cells(reader: Reader, table: AnyTable, column: str, *, ids: list[str]) -> dict[str, Any]:
+    """One column of rows by their ids."""
+    page = reader.select(table, ("id", column), query=Query((IsIn("id", tuple(ids)),)))
+    return {str(id_): cell for id_, cell in page.rows}
 
 
 def _value(cell: object) -> int | str:

@@ -8,7 +8,7 @@ from tams_common.store.port import Query
 from tams_common.store.sqlite.conditions import Values, condition_text
 from tams_common.store.sqlite.postings import Posting
 from tams_common.store.sqlite.sql import quoted
-from tams_common.store.where import Condition, Scalar
+from tams_common.store.where import AnyOf, Condition, Contains, Scalar
 
 Place: TypeAlias = tuple[Any, ...]
 """The order columns of a row."""
@@ -51,13 +51,16 @@ class _Select:
                 self.values += place
                 self.where(f"{row} {sign} ({', '.join('?' * len(place))})")
 
-    def text(self, end: str) -> str:
-        """The statement."""
-        columns = [f"{self._alias}.{quoted(name)}" for name in self._order]
+    def unordered(self) -> str:
+        """The statement, as a part of one."""
+        columns = ", ".join(f"{self._alias}.{quoted(name)}" for name in self._order)
+        return f"SELECT {columns} FROM {self.source} WHERE {' AND '.join(self._where) or '1'}"
+
+    def ordered(self, end: str) -> str:
+        """The statement, in order."""
         direction = " DESC" if self._reverse else ""
-        order = ", ".join(column + direction for column in columns)
-        where = " AND ".join(self._where) or "1"
-        return f"SELECT {', '.join(columns)} FROM {self.source} WHERE {where} ORDER BY {order} {end}"
+        order = ", ".join(f"{self._alias}.{quoted(name)}{direction}" for name in self._order)
+        return f"{self.unordered()} ORDER BY {order} {end}"
 
 
 class Paths:
@@ -69,6 +72,8 @@ class Paths:
         self._table = quoted(layout.table.name)
         self._key = layout.table.key
         self._order = layout.total_order(())
+        # To look into text takes longer than anything else.
+        self._where = sorted(query.where, key=lambda condition: isinstance(condition, Contains | AnyOf))
         self.in_own_order: Final = query.order == self._order
 
     def further(self, place: Place, other: Place) -> bool:
@@ -115,6 +120,23 @@ class Paths:
         select.where(*[condition_text(condition, select.values, row=f"{_ROW}.") for condition in rest])
         return self._first(select, most)
 
+    def merge(self, lists: Sequence[Posting], *, after: Place | None, most: int) -> list[Place]:
+        """The rows of the first of `lists` that stand in all others, too: all lists are gone through side by side, in
+        the table's own order."""
+        texts: list[str] = []
+        values: Values = []
+        for posting in lists:
+            select = self._select(_ENTRY)
+            select.source = f"{posting.source} AS {_ENTRY}"
+            select.where(_clause(posting, select.values))
+            select.within((after, None))
+            texts.append((" EXCEPT " if posting.negate else " INTERSECT ") if texts else "")
+            texts.append(select.unordered())
+            values += select.values
+        direction = " DESC" if self._query.reverse else ""
+        order = ", ".join(quoted(name) + direction for name in self._order)
+        return self._runs.execute(f"{''.join(texts)} ORDER BY {order} LIMIT ?", (*values, most))
+
     def row_mark(self, after: Place | None, *, step: int) -> Place | None:
         """As `mark`, of all rows in the order of the query."""
         select = self._select(_ROW)
@@ -128,7 +150,7 @@ class Paths:
         select.source = f"{self._table} AS {_ROW}"
         select.within(span)
         # The plus keeps SQLite from every other index.
-        select.where(*[condition_text(each, select.values, row=f"+{_ROW}.") for each in self._query.where])
+        select.where(*[condition_text(each, select.values, row=f"+{_ROW}.") for each in self._where])
         return self._first(select, most)
 
     def scan(self, after: Place | None, *, most: int) -> list[Place]:
@@ -136,7 +158,7 @@ class Paths:
         select = self._select(_ROW)
         select.source = f"{self._table} AS {_ROW} NOT INDEXED"
         select.within((after, None))
-        select.where(*[condition_text(each, select.values, row=f"{_ROW}.") for each in self._query.where])
+        select.where(*[condition_text(each, select.values, row=f"{_ROW}.") for each in self._where])
         return self._first(select, most)
 
     def _select(self, alias: str) -> _Select:
@@ -146,11 +168,7 @@ class Paths:
     def _probe(self, other: Posting, values: Values) -> str:
         """Whether the row of the entry stands in another list."""
         values += other.values
-        # The plus keeps SQLite from the index of the key, which does not hold what is asked.
-        same = " AND ".join(
-            f"{'+' if other.own and name in self._key else ''}{_OTHER}.{quoted(name)} = {_ENTRY}.{quoted(name)}"
-            for name in self._order
-        )
+        same = " AND ".join(_same(name, between=other.own and name in self._key) for name in self._order)
         entries = f"SELECT 1 FROM {other.source} AS {_OTHER} WHERE {_OTHER}.{other.column} {other.test} AND {same}"
         return f"{'NOT ' if other.negate else ''}EXISTS ({entries})"
 
@@ -161,10 +179,17 @@ class Paths:
         return f" CROSS JOIN {self._table} AS {_ROW} ON {same}"
 
     def _first(self, select: _Select, most: int) -> list[Place]:
-        return self._runs.execute(select.text("LIMIT ?"), (*select.values, most))
+        return self._runs.execute(select.ordered("LIMIT ?"), (*select.values, most))
 
     def _nth(self, select: _Select, step: int) -> Place | None:
-        return next(iter(self._runs.execute(select.text("LIMIT 1 OFFSET ?"), (*select.values, step - 1))), None)
+        return next(iter(self._runs.execute(select.ordered("LIMIT 1 OFFSET ?"), (*select.values, step - 1))), None)
+
+
+def _same(name: str, *, between: bool) -> str:
+    """The same value in the entry and in the other list. Said as a range, it keeps SQLite from the index of the key:
+    that would lead to one row, but not tell whether it meets the other list's condition."""
+    value = f"{_ENTRY}.{quoted(name)}"
+    return f"{_OTHER}.{quoted(name)} " + (f"BETWEEN {value} AND {value}" if between else f"= {value}")
 
 
 def _clause(posting: Posting, values: Values) -> str:

@@ -14,11 +14,15 @@ from tams_common.store.where import Condition
 
 STEP: Final = 1000
 """Entries that are tried before anything is weighed: about a millisecond."""
-_PROBE: Final = 1.5
-_ROW_BY_KEY: Final = 10.0
-_OWN_ROW: Final = 4.0
-_NEXT_ROW: Final = 1.0
+_FAINT: Final = 3
+"""Where a list promises little it is tried for this part of what the other ways cost."""
+_PROBE: Final = 2.5
+_ROW_BY_KEY: Final = 12.0
+_OWN_ROW: Final = 3.0
+_NEXT_ROW: Final = 1.5
 """What a look into another list, and three ways to the row of an entry, cost in rows read one after the other."""
+_MERGED: Final = 2
+"""So many lists are gone through side by side for less than all rows are read."""
 
 
 class Search:
@@ -61,17 +65,25 @@ class Search:
         return found + self._rare(walked, mark, found=len(found))
 
     def _rare(self, walked: Posting, mark: Place, *, found: int) -> list[Place]:
-        """The rest of a page for which the first entries gave little: further along the list, for as much as reading
-        all rows costs, and for half of that where it will hardly do; then all rows."""
+        """The rest of a page for which the first entries gave little: further along the list, for as much as going
+        through everything costs, for a part of that where it will hardly do; then everything."""
         missing = self._most - found
         reach = self._paths.about() / self._weight(walked)
         if found * reach < missing * self._step:
-            reach /= 2
+            reach /= _FAINT
         end = self._paths.mark(walked, mark, step=max(self._step, int(reach)))
         rows = self._walk(walked, mark, until=end, most=missing)
         if end is None or len(rows) == missing:
             return rows
-        return rows + self._paths.scan(end, most=missing - len(rows))
+        return rows + self._everywhere(end, most=missing - len(rows))
+
+    def _everywhere(self, after: Place, *, most: int) -> list[Place]:
+        """The rows beyond `after`, by what costs the same wherever they are."""
+        negative = [posting for posting in self._lists if posting.negate]
+        lists = [*(self._positive or [self._everything]), *negative]
+        if self._rest or len(lists) > _MERGED or any(posting.merged for posting in lists):
+            return self._paths.scan(after, most=most)
+        return self._paths.merge(lists, after=after, most=most)
 
     def _in_other_order(self) -> list[Place]:
         """A short list is sorted; else along the index of the order; else a longer list, or all rows, sorted."""
@@ -82,8 +94,9 @@ class Search:
         if mark is None or len(found) == self._most:
             return found
         missing = self._most - len(found)
-        worth = int(self._paths.about() / _ROW_BY_KEY)
+        rows = self._paths.about()
         for posting in self._positive:
+            worth = int(rows / (_OWN_ROW if posting.own else _ROW_BY_KEY))
             if self._paths.count(posting, worth) < worth:
                 return found + self._walk(posting, mark, most=missing)
         return found + self._paths.scan(mark, most=missing)
@@ -100,10 +113,12 @@ class Search:
         return self._paths.walk(posting, others, rest=rest, span=(after, until), most=most or self._most)
 
     def _others(self, posting: Posting) -> tuple[Sequence[Posting], Sequence[Condition]]:
-        """What is left to ask of an entry: in other lists, and of its row. A row that is near is asked everything."""
-        if self._rest and posting.own:
+        """What is left to ask of an entry: in other lists, and of its row. A row that is near is asked everything,
+        unless one look into another list will do."""
+        others = [other for other in self._lists if other is not posting]
+        if posting.own and (self._rest or len(others) > 1):
             return (), self._where
-        return [other for other in self._lists if other is not posting], self._rest
+        return others, self._rest
 
     def _weight(self, walked: Posting) -> float:
         """What an entry of a list costs, in rows read one after the other."""
