@@ -2,13 +2,17 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo kafka test check fmt fuzz conformance bench vast-sdk-suite lock clean
+.PHONY: chaos help setup run demo kafka test check fmt fuzz conformance bench vast-sdk-suite lock clean
 
 # More arguments for the program behind a target: make test ARGS="tests/common -x"
 ARGS ?=
 
 # The tables under the system tests: sqlite, or vast (the emulator, or the cluster that TAMS_TEST_VAST names)
 STORE ?= sqlite
+
+# How often chaos kills, and the seed that chooses whom and when
+KILLS ?= 100
+SEED ?= 1
 
 BIN := .venv/bin
 CODE := libs services demo bench tests tools
@@ -57,6 +61,9 @@ bench: setup ## Measure the running store and print ratios
 
 vast-sdk-suite: setup ## Run the VAST SDK's own test suite against the emulator
 	@sh tools/vast_sdk_suite.sh $(ARGS)
+
+chaos: setup ## Kill everything a hundred times under load (KILLS=…, SEED=…), and see that nothing is lost
+	@TAMS_TEST_KILLS=$(KILLS) TAMS_TEST_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 ##@ Upkeep
 

@@ -34,12 +34,12 @@ class Process(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def store(data: Path) -> Iterator[Process]:
-    """`tams dev` on the directory `data`, ready to serve; its log goes to a file there."""
+def store(data: Path, *words: str) -> Iterator[Process]:
+    """`tams dev WORDS…` on the directory `data`, ready to serve; its log goes to a file there."""
     script = Path(sys.executable).with_name("tams")
     data.mkdir(parents=True, exist_ok=True)
     with (data / "log").open("ab") as log:
-        command = [str(script), "dev", "--listen", "127.0.0.1:0", "--data", str(data), "--token", TOKEN]
+        command = [str(script), "dev", "--listen", "127.0.0.1:0", "--data", str(data), "--token", TOKEN, *words]
         begin = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as child:
             try:
