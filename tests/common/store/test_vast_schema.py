@@ -9,8 +9,10 @@ import pytest
 from tams_common.errors import StartRefused, Unavailable
 from tams_common.store import Projection, Query, Table, eq
 from tams_common.store.vast import Place, VastStore, place_of
+from tests import vast
 from tests.common.store.tables import ITEMS, TABLES, all_ids, insert_items
-from tests.common.store.vast_opener import Emulators, VastOpener
+from tests.common.store.vast_opener import Emulators, VastOpener, place
+from vast_emulator.server import Emulator
 
 
 class Grown(msgspec.Struct, frozen=True):
@@ -149,3 +151,16 @@ class TestMigrations:
         sorting = {table.name: table.sorting for table in await store.status()}
         assert sorting["clips"].startswith("by flow, start")
         assert sorting["log"].startswith("by at")
+
+
+class TestTidying:
+    async def test_the_schemas_of_a_run_are_dropped_with_all_that_is_in_them(self, emulator: Emulator) -> None:
+        server = vast.Server(f"vast://{emulator.url.removeprefix('http://')}/vastdb")
+        async with AsyncExitStack() as stores:
+            ours, theirs = VastOpener(place(emulator), stores), VastOpener(place(emulator), stores)
+            one, other = await ours.vast(), await theirs.vast()
+            await one.run(insert_items("a"))
+            await other.run(insert_items("b"))
+            vast.drop_schemas(server, ours.place.schema)
+            assert {table.stored_version for table in await one.status()} == {None}
+            assert await other.read(all_ids) == ["b"]
