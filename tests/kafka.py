@@ -25,11 +25,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from tams_common.bus import Message, Topic
+from tams_common.bus.kafka import KafkaBus, settings_of
 from tools.kafka import Broker
 from tools.kafka_runners import CannotRun
 
 GIVEN, _, _settings = os.environ.get("TAMS_TEST_KAFKA", "").partition("?")
 NEEDED = dict(parse_qsl(_settings))
+PROBE = Topic("probe", partitions=1, retention_hours=1)
 USER, PASSWORD = "tams", "correct horse"
 
 
@@ -58,13 +61,21 @@ class Kafka:
 
     @asynccontextmanager
     async def killed(self) -> AsyncIterator[None]:
-        """The broker is killed (-9) and started again on what it has kept."""
+        """The broker is killed (-9) and started again on what it has kept; afterwards it takes records again."""
         own = self.own
+        probe = KafkaBus(settings_of(self.url(timeout=60)))
+        await probe.open()
+        await probe.apply([PROBE])
+        await probe.close()
         await asyncio.to_thread(own.kill)
         try:
             yield
         finally:
             await asyncio.to_thread(own.start)
+            # A broker says that it has started before it leads what it led.
+            await probe.open()
+            assert await probe.publish([Message(topic=PROBE.name, key="", id="", value=b"")]) == 1
+            await probe.close()
 
 
 def _url(address: str, settings: Mapping[str, object]) -> str:
