@@ -72,8 +72,7 @@ class Paths:
         self._table = quoted(layout.table.name)
         self._key = layout.table.key
         self._order = layout.total_order(())
-        # To look into text takes longer than anything else.
-        self._where = sorted(query.where, key=lambda condition: isinstance(condition, Contains | AnyOf))
+        self._where = sorted(query.where, key=_last)
         self.in_own_order: Final = query.order == self._order
 
     def further(self, place: Place, other: Place) -> bool:
@@ -106,18 +105,21 @@ class Paths:
         """The rows of a list that stand in `others`, too, and meet `rest`: entry by entry where the query has the
         table's own order, else after a look at all of them."""
         select = self._select(_ENTRY if self.in_own_order else _ROW)
-        clause = _clause(posting, select.values)
+        clause, row = _clause(posting, select.values), f"{_ROW}."
+        select.source = f"{posting.source} AS {_ENTRY}"
         if posting.merged:
             names = ", ".join(map(quoted, self._order))
-            select.source = f"(SELECT DISTINCT {names} FROM {posting.source} AS {_ENTRY} WHERE {clause}) AS {_ENTRY}"
+            select.source = f"(SELECT DISTINCT {names} FROM {select.source} WHERE {clause}) AS {_ENTRY}"
         else:
-            select.source = f"{posting.source} AS {_ENTRY}"
             select.where(clause)
-        if rest or not self.in_own_order:
+        if posting.own and self.in_own_order and not others:
+            # The entry is in an index of the row; the plus keeps SQLite from every other one.
+            row = f"+{_ENTRY}."
+        elif rest or not self.in_own_order:
             select.source += self._row_of(posting)
         select.within(span)
         select.where(*[self._probe(other, select.values) for other in others])
-        select.where(*[condition_text(condition, select.values, row=f"{_ROW}.") for condition in rest])
+        select.where(*[condition_text(condition, select.values, row=row) for condition in sorted(rest, key=_last)])
         return self._first(select, most)
 
     def merge(self, lists: Sequence[Posting], *, after: Place | None, most: int) -> list[Place]:
@@ -183,6 +185,11 @@ class Paths:
 
     def _nth(self, select: _Select, step: int) -> Place | None:
         return next(iter(self._runs.execute(select.ordered("LIMIT 1 OFFSET ?"), (*select.values, step - 1))), None)
+
+
+def _last(condition: Condition) -> bool:
+    """To look into text takes longer than anything else."""
+    return isinstance(condition, Contains | AnyOf)
 
 
 def _same(name: str, *, between: bool) -> str:

@@ -1,7 +1,8 @@
 """Pages of a table with tokens under filters: through the shortest list that an index has, or over all narrow rows.
 
 No one statement is good for every filter, and SQLite keeps no statistics of single values. So lists are measured where
-the page begins, and what was begun is given up when it has cost as much as reading everything does (ADR 0013).
+the page begins, and what was begun is given up when it has cost as much as going through everything does (ADR 0013).
+Costs are counted in rows that are read one after the other.
 """
 
 from collections.abc import Sequence
@@ -12,15 +13,15 @@ from tams_common.store.sqlite.paths import Paths, Place
 from tams_common.store.sqlite.postings import Posting, Postings
 from tams_common.store.where import Condition
 
-STEP: Final = 1000
-"""Entries that are tried before anything is weighed: about a millisecond."""
-_FAINT: Final = 3
-"""Where a list promises little it is tried for this part of what the other ways cost."""
+TRIAL: Final = 4000
+"""What is spent before anything is weighed: less than a millisecond."""
 _PROBE: Final = 2.5
-_ROW_BY_KEY: Final = 12.0
-_OWN_ROW: Final = 3.0
 _NEXT_ROW: Final = 1.5
-"""What a look into another list, and three ways to the row of an entry, cost in rows read one after the other."""
+_OWN_ROW: Final = 3.0
+_ROW_BY_KEY: Final = 25.0
+"""The cost of a look into another list, and of three ways to the row of an entry."""
+_FAINT: Final = 3
+"""Where a list promises little it is tried for this part of what everything costs."""
 _MERGED: Final = 2
 """So many lists are gone through side by side for less than all rows are read."""
 
@@ -28,54 +29,54 @@ _MERGED: Final = 2
 class Search:
     """One page, with one row more than its limit, of a query whose order columns are never null."""
 
-    def __init__(self, paths: Paths, postings: Postings, *, query: Query, step: int = STEP) -> None:
-        found = [(condition, postings.of(condition)) for condition in query.where]
+    def __init__(self, paths: Paths, postings: Postings, *, query: Query, trial: int = TRIAL) -> None:
         self._paths = paths
         self._everything = postings.everything
-        self._where = query.where
+        self._found = [(condition, postings.of(condition)) for condition in query.where]
         self._after = query.after
-        self._lists = [posting for _, posting in found if posting is not None]
+        self._lists = [posting for _, posting in self._found if posting is not None]
         self._positive = [posting for posting in self._lists if not posting.negate]
-        self._rest = [condition for condition, posting in found if posting is None]
+        self._rest = [condition for condition, posting in self._found if posting is None]
         self._most = (query.limit or 0) + 1
-        self._step = max(step, self._most)
+        self._trial = trial
 
     def places(self) -> list[Place]:
         """The order columns of the rows, in order."""
         return self._in_own_order() if self._paths.in_own_order else self._in_other_order()
 
     def _in_own_order(self) -> list[Place]:
-        """Along the list that reaches furthest with the same number of entries: it is the shortest from here on."""
+        """Along the list that reaches furthest for the same cost."""
         if not self._rest and len(self._lists) == len(self._positive) == 1 and not self._lists[0].merged:
             return self._walk(self._lists[0], self._after)
-        if (short := self._short(merged=True)) is not None:
-            return self._walk(short, self._after)
-        walked, mark = self._everything, self._paths.mark(self._everything, self._after, step=self._step)
+        walked, mark = self._everything, self._mark(self._everything, self._after, cost=self._trial)
         for posting in self._positive:
             if posting.merged:
+                if self._is_short(posting):
+                    return self._walk(posting, self._after)
                 continue
-            end = self._paths.mark(posting, self._after, step=self._step)
+            end = self._mark(posting, self._after, cost=self._trial)
             if end is None:
                 return self._walk(posting, self._after)
             if mark is not None and self._paths.further(end, mark):
                 walked, mark = posting, end
         found = self._walk(walked, self._after, until=mark)
-        if mark is None or len(found) == self._most:
-            return found
-        return found + self._rare(walked, mark, found=len(found))
+        return found if mark is None or len(found) == self._most else self._rare(walked, mark, found=found)
 
-    def _rare(self, walked: Posting, mark: Place, *, found: int) -> list[Place]:
-        """The rest of a page for which the first entries gave little: further along the list, for as much as going
-        through everything costs, for a part of that where it will hardly do; then everything."""
-        missing = self._most - found
-        reach = self._paths.about() / self._weight(walked)
-        if found * reach < missing * self._step:
-            reach /= _FAINT
-        end = self._paths.mark(walked, mark, step=max(self._step, int(reach)))
-        rows = self._walk(walked, mark, until=end, most=missing)
-        if end is None or len(rows) == missing:
-            return rows
-        return rows + self._everywhere(end, most=missing - len(rows))
+    def _rare(self, walked: Posting, mark: Place, *, found: list[Place]) -> list[Place]:
+        """A page for which the trial gave little: further along the list while that promises to cost less than
+        everything, and for a part of that where it will hardly do; then everything."""
+        everything, spent = self._paths.about(), self._trial
+        end: Place | None = mark
+        while end is not None and len(found) < self._most:
+            promised = spent * (self._most - len(found)) // len(found) if found else everything
+            if spent + promised > everything:
+                promised = everything // _FAINT
+                if spent > promised:
+                    return found + self._everywhere(end, most=self._most - len(found))
+            start, end = end, self._mark(walked, end, cost=promised)
+            found = found + self._walk(walked, start, until=end, most=self._most - len(found))
+            spent += promised
+        return found
 
     def _everywhere(self, after: Place, *, most: int) -> list[Place]:
         """The rows beyond `after`, by what costs the same wherever they are."""
@@ -87,24 +88,31 @@ class Search:
 
     def _in_other_order(self) -> list[Place]:
         """A short list is sorted; else along the index of the order; else a longer list, or all rows, sorted."""
-        if (short := self._short()) is not None:
-            return self._walk(short, self._after)
-        mark = self._paths.row_mark(self._after, step=self._step)
+        for posting in self._positive:
+            if self._is_short(posting):
+                return self._walk(posting, self._after)
+        mark = self._paths.row_mark(self._after, step=self._entries(self._trial, _ROW_BY_KEY))
         found = self._paths.row_walk((self._after, mark), most=self._most)
         if mark is None or len(found) == self._most:
             return found
-        missing = self._most - len(found)
-        rows = self._paths.about()
+        missing, everything = self._most - len(found), self._paths.about()
         for posting in self._positive:
-            worth = int(rows / (_OWN_ROW if posting.own else _ROW_BY_KEY))
+            worth = self._entries(everything, self._weight(posting))
             if self._paths.count(posting, worth) < worth:
                 return found + self._walk(posting, mark, most=missing)
         return found + self._paths.scan(mark, most=missing)
 
-    def _short(self, *, merged: bool = False) -> Posting | None:
-        """A list of less than a step; only among `merged` ones, if so said."""
-        lists = [posting for posting in self._positive if posting.merged or not merged]
-        return next((posting for posting in lists if self._paths.count(posting, self._step) < self._step), None)
+    def _is_short(self, posting: Posting) -> bool:
+        """Whether all of a list costs less than a trial."""
+        most = self._entries(self._trial, self._weight(posting))
+        return self._paths.count(posting, most) < most
+
+    def _mark(self, posting: Posting, after: Place | None, *, cost: float) -> Place | None:
+        """How far one gets along a list for `cost`; None for to its end."""
+        return self._paths.mark(posting, after, step=self._entries(cost, self._weight(posting)))
+
+    def _entries(self, cost: float, weight: float) -> int:
+        return max(self._most, int(cost / weight))
 
     def _walk(
         self, posting: Posting, after: Place | None, *, until: Place | None = None, most: int | None = None
@@ -117,11 +125,11 @@ class Search:
         unless one look into another list will do."""
         others = [other for other in self._lists if other is not posting]
         if posting.own and (self._rest or len(others) > 1):
-            return (), self._where
+            return (), [condition for condition, other in self._found if other is not posting]
         return others, self._rest
 
     def _weight(self, walked: Posting) -> float:
-        """What an entry of a list costs, in rows read one after the other."""
+        """What an entry of a list costs."""
         others, rest = self._others(walked)
         row = _NEXT_ROW if walked == self._everything else _OWN_ROW if walked.own else _ROW_BY_KEY
-        return 1 + _PROBE * len(others) + (row if rest else 0)
+        return 1 + _PROBE * len(others) + (row if rest or not self._paths.in_own_order else 0)
