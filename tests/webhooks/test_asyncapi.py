@@ -92,9 +92,9 @@ def test_what_is_sent_is_what_is_described(draft: Draft) -> None:
     assert channel["address"] == draft.topic
     assert message["summary"].endswith((".", "order."))
     assert "EVT-" not in message["summary"]
-    validate(whole, message["payload"], msgspec.json.decode(envelope.value))
+    validate(whole, message["payload"], value=msgspec.json.decode(envelope.value))
     headers = {"ce_id": "e", **to_message(envelope).headers}
-    validate(whole, message["headers"], headers)
+    validate(whole, message["headers"], value=headers)
     assert set(headers) == set(HEADERS) | set(EXTENSIONS)
 
 
@@ -107,7 +107,7 @@ def sent_by(whole: Any, topic: str) -> list[dict[str, str]]:  # noqa: ANN401
     return messages
 
 
-def validate(whole: Any, schema: dict[str, object], value: object) -> None:  # noqa: ANN401
+def validate(whole: Any, schema: dict[str, object], *, value: object) -> None:  # noqa: ANN401
     """Holds `value` against a schema of the document."""
     Draft202012Validator({**schema, "components": whole["components"]}).validate(value)
 
