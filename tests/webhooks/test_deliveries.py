@@ -12,7 +12,7 @@ from tests.webhooks.rig import FLOW, OTHER_FLOW, Rig, flow_event, running, sourc
 from tests.webhooks.words import attempted, parked, status
 
 
-async def deliveries(rig: Rig, webhook: str, query: str = "") -> list[Any]:
+async def deliveries(rig: Rig, webhook: str, *, query: str = "") -> list[Any]:
     """What the API shows."""
     shown: list[Any] = (await rig.client.get(f"/service/webhooks/{webhook}/deliveries?{query}")).json()
     return shown
@@ -25,7 +25,7 @@ async def test_attempts_are_shown_the_newest_first() -> None:
         webhook = await rig.register(endpoint.url)
         event = flow_event()
         await rig.append(event)
-        await eventually(parked(rig, webhook, 1))
+        await eventually(parked(rig, webhook, count=1))
         (failed,) = await deliveries(rig, webhook)
         assert failed["latency_ms"] > 0
         assert failed["next_try"].startswith("2023-11-14T22:13:2")
@@ -43,7 +43,7 @@ async def test_attempts_are_shown_the_newest_first() -> None:
         }
         endpoint.answer(204)
         rig.clock.advance(seconds=6)
-        await eventually(attempted(rig, webhook, 2))
+        await eventually(attempted(rig, webhook, count=2))
         first, second = await deliveries(rig, webhook)
         assert (first["outcome"], first["tries"], first["status"]) == ("delivered", 2, 204)
         assert "error" not in first
@@ -57,7 +57,7 @@ async def test_attempts_come_in_pages_and_are_filtered() -> None:
         endpoint.answer_by(lambda request: Reply(500 if OTHER_FLOW.encode() in request.body else 204))
         webhook = await rig.register(endpoint.url)
         await rig.append(*(flow_event(at=n + 1) for n in range(20)), flow_event(OTHER_FLOW), source_event())
-        await eventually(attempted(rig, webhook, 22))
+        await eventually(attempted(rig, webhook, count=22))
         answer = await rig.client.get(f"/service/webhooks/{webhook}/deliveries?limit=5")
         pages = [answer.json()]
         while link := answer.headers.get("link"):
@@ -74,7 +74,7 @@ async def test_attempts_come_in_pages_and_are_filtered() -> None:
             "event_type=sources/updated": 1,
             f"key={OTHER_FLOW}&outcome=delivered": 0,
         }.items():
-            assert len(await deliveries(rig, webhook, query)) == count
+            assert len(await deliveries(rig, webhook, query=query)) == count
 
 
 @pytest.mark.parametrize("query", ["outcome=lost", "event_type=flows", "key=x", "limit=0", "page=x"])
@@ -101,7 +101,7 @@ async def test_a_test_is_sent_at_once_whatever_the_status() -> None:
         failed = (await rig.client.post(f"/service/webhooks/{webhook}/deliveries/test", expect=200)).json()
         assert (failed["outcome"], failed["status"]) == ("failed", 404)
         assert await deliveries(rig, webhook) == [failed, shown]
-        assert await deliveries(rig, webhook, "event_type=webhooks/test&outcome=failed") == [failed]
+        assert await deliveries(rig, webhook, query="event_type=webhooks/test&outcome=failed") == [failed]
         assert (await rig.lane(webhook)).failing_since == 0
 
 
@@ -109,11 +109,11 @@ async def test_a_test_does_not_disturb_what_runs() -> None:
     async with running() as rig, rig.started():
         endpoint = rig.receiver.at()
         webhook = await rig.register(endpoint.url)
-        await eventually(status(rig, webhook, "started"))
+        await eventually(status(rig, webhook, is_="started"))
         for n in range(20):
             await rig.append(flow_event(at=n + 1))
             await rig.client.post(f"/service/webhooks/{webhook}/deliveries/test", expect=200)
-        await eventually(attempted(rig, webhook, 40))
+        await eventually(attempted(rig, webhook, count=40))
         assert len(endpoint.accepted) == 40
 
 

@@ -86,7 +86,7 @@ async def test_a_cursor_moves_past_events_that_nobody_asked_for() -> None:
     async with running() as rig, rig.started():
         webhook = await rig.register(rig.receiver.at().url, flow_ids=[])
         await rig.append(*(flow_event() for _ in range(300)))
-        await eventually(reached(rig, webhook, 300))
+        await eventually(reached(rig, webhook, number=300))
         assert await rig.attempts(webhook) == []
 
 

@@ -25,7 +25,7 @@ async def test_only_2xx_is_a_success(code: int) -> None:  # EVT-10
         webhook = await rig.register(endpoint.url)
         event = flow_event()
         await rig.publish(event)
-        await eventually(parked(rig, webhook, 1))
+        await eventually(parked(rig, webhook, count=1))
         (attempt,) = await rig.attempts(webhook)
         assert (attempt.event_id, attempt.outcome, attempt.status, attempt.tries) == (event.id, "retrying", code, 1)
         assert 4 * SECOND <= attempt.due - rig.clock() <= 6 * SECOND
@@ -33,7 +33,7 @@ async def test_only_2xx_is_a_success(code: int) -> None:  # EVT-10
         assert rig.receiver.at("/elsewhere").received == []
         endpoint.answer(200)
         rig.clock.advance(seconds=6)
-        await eventually(parked(rig, webhook, 0))
+        await eventually(parked(rig, webhook, count=0))
         assert await rig.outcomes(webhook) == [(event.id, "retrying"), (event.id, "delivered")]
         assert (await rig.lane(webhook)).failing_since == 0
 
@@ -45,19 +45,19 @@ async def test_a_parked_flow_waits_without_rows_and_drains_in_order() -> None:
         webhook = await rig.register(endpoint.url)
         first = flow_event()
         await rig.publish(first)
-        await eventually(parked(rig, webhook, 1))
+        await eventually(parked(rig, webhook, count=1))
         endpoint.answer_by(lambda request: Reply(500) if request.json()["event"]["flow"]["id"] == FLOW else Reply())
         events = [event for n in range(250) for event in (flow_event(at=n + 2), flow_event(OTHER_FLOW, at=n + 2))]
         await rig.append(*events)
         await eventually(lambda: len(endpoint.accepted) == 250)
-        await eventually(attempted(rig, webhook, 251))
+        await eventually(attempted(rig, webhook, count=251))
         (waiting,) = await rig.parked(webhook)
         assert (waiting.key, waiting.number, waiting.tries) == (FLOW, 1, 1)
         assert [request.id for request in endpoint.received].count(first.id) == 1
         endpoint.answer(200)
         rig.clock.advance(seconds=6)
         await eventually(lambda: len(endpoint.accepted) == 501)
-        await eventually(parked(rig, webhook, 0))
+        await eventually(parked(rig, webhook, count=0))
         assert_in_order(endpoint, [first, *events])
         assert len(endpoint.ids) == 501
 
@@ -70,9 +70,9 @@ async def test_used_up_tries_fail_the_event_and_the_flow_goes_on() -> None:
         webhook = await rig.register(endpoint.url)
         await rig.append(*events)
         for tries in range(1, 4):
-            await eventually(attempted(rig, webhook, tries))
+            await eventually(attempted(rig, webhook, count=tries))
             rig.clock.advance(seconds=80)
-        await eventually(parked(rig, webhook, 0))
+        await eventually(parked(rig, webhook, count=0))
         await eventually(lambda: len(endpoint.accepted) == 2)
         assert endpoint.ids == [events[1].id, events[2].id]
         found = await rig.attempts(webhook)
@@ -87,8 +87,8 @@ async def test_an_event_without_further_tries_fails_at_once() -> None:
         webhook = await rig.register(endpoint.url)
         events = on_many_flows(60, flows=3)
         await rig.append(*events)
-        await eventually(attempted(rig, webhook, 60))
-        await eventually(parked(rig, webhook, 0))
+        await eventually(attempted(rig, webhook, count=60))
+        await eventually(parked(rig, webhook, count=0))
         assert {outcome for _, outcome in await rig.outcomes(webhook)} == {"failed"}
         assert len(endpoint.received) == 60
 
@@ -120,14 +120,14 @@ async def test_as_many_waiting_flows_as_there_may_be_stop_the_lane() -> None:
         events = on_many_flows(MOST_PARKED + 300, flows=MOST_PARKED + 300)
         late = [flow_event(FlowId(events[0].key), at=10**6), flow_event(FlowId(events[-1].key), at=10**6)]
         await rig.append(*events, *late)
-        await eventually(parked(rig, webhook, MOST_PARKED))
+        await eventually(parked(rig, webhook, count=MOST_PARKED))
         lane = await rig.lane(webhook)
         assert lane.cursor == MOST_PARKED
         assert len(endpoint.received) == MOST_PARKED
         endpoint.answer(200)
         rig.clock.advance(seconds=6)
         await eventually(lambda: len(endpoint.accepted) == len(events) + 2)
-        await eventually(parked(rig, webhook, 0))
+        await eventually(parked(rig, webhook, count=0))
         assert_in_order(endpoint, [*events, *late])
         assert len(endpoint.ids) == len(events) + 2
 
@@ -139,7 +139,7 @@ async def test_overload_pauses_the_whole_webhook() -> None:
         webhook = await rig.register(endpoint.url)
         event, other = flow_event(), flow_event(OTHER_FLOW)
         await rig.publish(event)
-        await eventually(parked(rig, webhook, 1))
+        await eventually(parked(rig, webhook, count=1))
         assert (await rig.attempts(webhook))[0].due == rig.clock() + 100 * SECOND
         endpoint.answer(204)
         marker = rig.receiver.at("/marker")
@@ -159,7 +159,7 @@ async def test_410_ends_it_at_once() -> None:
         webhook = await rig.register(endpoint.url)
         events = [flow_event(), flow_event(OTHER_FLOW)]
         await rig.append(*events)
-        await eventually(status(rig, webhook, "error"))
+        await eventually(status(rig, webhook, is_="error"))
         shown = (await rig.client.get(f"/service/webhooks/{webhook}")).json()
         assert shown["status"] == "error"
         assert "410" in shown["error"]["summary"]
@@ -176,15 +176,15 @@ async def test_five_days_without_a_success_are_an_error() -> None:
         endpoint.answer(500)
         webhook = await rig.register(endpoint.url)
         await rig.append(*(flow_event(FlowId(new_id())) for _ in range(3)))
-        await eventually(attempted(rig, webhook, 3))
+        await eventually(attempted(rig, webhook, count=3))
         for _ in range(5):
             rig.clock.advance(seconds=20 * HOUR)
             event = flow_event(FlowId(new_id()))
             await rig.append(event)
-            await eventually(tried(rig, webhook, event))
+            await eventually(tried(rig, webhook, event=event))
             assert (await rig.webhook(webhook)).status == "started"
         rig.clock.advance(seconds=20 * HOUR)
-        await eventually(status(rig, webhook, "error"))
+        await eventually(status(rig, webhook, is_="error"))
         assert "120 hours" in (await rig.client.get(f"/service/webhooks/{webhook}")).json()["error"]["summary"]
 
 
@@ -196,6 +196,6 @@ async def test_one_success_in_five_days_is_no_error() -> None:
             endpoint.answer(204 if day == 4 else 500)
             event = flow_event(FlowId(new_id()))
             await rig.append(event)
-            await eventually(tried(rig, webhook, event))
+            await eventually(tried(rig, webhook, event=event))
             rig.clock.advance(seconds=24 * HOUR)
         assert (await rig.webhook(webhook)).status == "started"

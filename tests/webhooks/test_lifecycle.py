@@ -19,7 +19,7 @@ async def test_a_new_webhook_is_started_by_the_replica_that_takes_it() -> None: 
         webhook = await rig.register(rig.receiver.at().url)
         assert (await rig.webhook(webhook)).status == "created"
         async with rig.started():
-            await eventually(status(rig, webhook, "started"))
+            await eventually(status(rig, webhook, is_="started"))
 
 
 async def test_a_disabled_webhook_is_sent_nothing_and_starts_at_the_log_s_end() -> None:  # WHK-14
@@ -30,8 +30,8 @@ async def test_a_disabled_webhook_is_sent_nothing_and_starts_at_the_log_s_end() 
         await rig.register(marker.url)
         before = flow_event(OTHER_FLOW)
         await rig.append(flow_event(), before)
-        await eventually(parked(rig, webhook, 1))
-        await eventually(tried(rig, webhook, before))
+        await eventually(parked(rig, webhook, count=1))
+        await eventually(tried(rig, webhook, event=before))
         await rig.put(webhook, status="disabled")
         await eventually(released(rig, webhook))
         await rig.append(flow_event(OTHER_FLOW), flow_event())
@@ -71,7 +71,7 @@ async def test_a_webhook_that_is_deleted_in_mid_flight_leaves_nothing() -> None:
         endpoint.hang()
         webhook = await rig.register(endpoint.url)
         await rig.append(*on_many_flows(100, flows=50))
-        await eventually(parked(rig, webhook, 50))
+        await eventually(parked(rig, webhook, count=50))
         await rig.client.delete(f"/service/webhooks/{webhook}")
         endpoint.release()
         await rig.register(marker.url)
@@ -91,7 +91,7 @@ async def test_another_url_is_used_at_once() -> None:
         webhook = await rig.register(old.url)
         events = [flow_event(at=1), flow_event(at=2)]
         await rig.append(*events)
-        await eventually(parked(rig, webhook, 1))
+        await eventually(parked(rig, webhook, count=1))
         await rig.put(webhook, url=new.url)
         await eventually(lambda: len(new.accepted) == 2)
         assert_in_order(new, events)
@@ -105,7 +105,7 @@ async def test_leaving_error_goes_on_where_it_was() -> None:  # WHK-16
         await rig.register(marker.url)
         first = flow_event(at=1)
         await rig.append(first)
-        await eventually(status(rig, webhook, "error"))
+        await eventually(status(rig, webhook, is_="error"))
         await eventually(released(rig, webhook))
         later = [flow_event(at=2), flow_event(OTHER_FLOW), flow_event(at=3)]
         await rig.append(*later)
@@ -115,7 +115,7 @@ async def test_leaving_error_goes_on_where_it_was() -> None:  # WHK-16
         await rig.put(webhook)
         await eventually(lambda: len(endpoint.accepted) == 4)
         assert_in_order(endpoint, [first, *later])
-        await eventually(parked(rig, webhook, 0))
+        await eventually(parked(rig, webhook, count=0))
         assert (await rig.lane(webhook)).failing_since == 0
 
 
@@ -127,7 +127,7 @@ async def test_what_was_not_kept_is_reported_once() -> None:
         webhook = await rig.register(endpoint.url)
         async with rig.started():
             await rig.append(*(flow_event(FlowId(new_id())) for _ in range(3)))
-            await eventually(status(rig, webhook, "error"))
+            await eventually(status(rig, webhook, is_="error"))
             await eventually(released(rig, webhook))
             made = len(await rig.attempts(webhook))
             waiting, lane = await rig.parked(webhook), await rig.lane(webhook)
@@ -139,8 +139,8 @@ async def test_what_was_not_kept_is_reported_once() -> None:
             endpoint.answer(204)
             await rig.put(webhook)
             await eventually(lambda: len(endpoint.accepted) == 2)
-            await eventually(attempted(rig, webhook, made + 3))
-            await eventually(parked(rig, webhook, 0))
+            await eventually(attempted(rig, webhook, count=made + 3))
+            await eventually(parked(rig, webhook, count=0))
         assert set(endpoint.ids) == {event.id for event in kept}
         (note,) = [row for row in await rig.attempts(webhook) if row.outcome == "skipped"]
         assert f"{53 - lane.cursor} events" in note.error
@@ -156,13 +156,13 @@ async def test_a_cursor_far_behind_memory_reads_the_log() -> None:
         await rig.register(marker.url, flow_ids=[OTHER_FLOW])
         events = on_many_flows(2500, flows=5)
         await rig.append(events[0])
-        await eventually(status(rig, webhook, "error"))
+        await eventually(status(rig, webhook, is_="error"))
         for start in range(1, 2500, 500):
             await rig.append(*events[start : start + 500])
         await rig.append(flow_event(OTHER_FLOW))
         await eventually(lambda: marker.accepted)
         endpoint.answer(204)
         await rig.put(webhook)
-        await eventually(reached(rig, webhook, 2501))
+        await eventually(reached(rig, webhook, number=2501))
         await eventually(lambda: len(endpoint.accepted) == 2501)
         assert set(endpoint.ids) > {event.id for event in events}

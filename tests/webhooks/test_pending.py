@@ -66,12 +66,12 @@ async def test_a_million_pending_events_add_no_rows() -> None:
         webhook = await rig.register(dead.url)
         await rig.register(live.url, events=["sources/updated"])
         await seed(rig, _STEP)
-        await eventually(parked(rig, webhook, FLOWS))
-        await eventually(reached(rig, webhook, _STEP), patience=300)
+        await eventually(parked(rig, webhook, count=FLOWS))
+        await eventually(reached(rig, webhook, number=_STEP), patience=300)
         before = await rows_of_deliveries(rig)
         assert before == {"lanes": 2, "parked": FLOWS, "attempts": FLOWS, "replays": 0}
         await seed(rig, PENDING - _STEP)
-        await eventually(reached(rig, webhook, PENDING), patience=300)
+        await eventually(reached(rig, webhook, number=PENDING), patience=300)
         assert await rows_of_deliveries(rig) == before
         assert len(dead.received) == FLOWS
         dead.answer(204)

@@ -44,7 +44,7 @@ async def test_one_event() -> None:
         webhook = await rig.register(endpoint.url)
         events = [flow_event(at=n + 1) for n in range(3)]
         await rig.append(*events)
-        await eventually(attempted(rig, webhook, 3))
+        await eventually(attempted(rig, webhook, count=3))
         asked = await replay(rig, webhook, event_id=events[1].id)
         assert (asked["done"], asked["sent"]) == (False, 0)
         await eventually(done(rig, webhook, sent=1))
@@ -84,7 +84,7 @@ async def test_what_has_failed() -> None:
         ids = {event.id for event in unlucky}
         endpoint.answer_by(lambda request: Reply(500 if request.id in ids else 204))
         await rig.append(*events)
-        await eventually(attempted(rig, webhook, 200))
+        await eventually(attempted(rig, webhook, count=200))
         await rig.client.post(f"/service/webhooks/{webhook}/deliveries/test", expect=200)
         endpoint.accepted.clear()
         endpoint.answer(204)
@@ -100,13 +100,13 @@ async def test_an_event_that_fails_holds_its_replay_up_and_nothing_else() -> Non
         webhook = await rig.register(endpoint.url)
         events = [flow_event(at=1), flow_event(OTHER_FLOW, at=1), flow_event(at=2), flow_event(OTHER_FLOW, at=2)]
         await rig.append(*events)
-        await eventually(attempted(rig, webhook, 4))
+        await eventually(attempted(rig, webhook, count=4))
         endpoint.accepted.clear()
         bad = events[2]
         endpoint.answer_by(lambda request: Reply(500 if request.id == bad.id else 204))
         await replay(rig, webhook, since=timestamp(0))
         for tries in (1, 2):
-            await eventually(attempted(rig, webhook, 4 + 3 + tries))
+            await eventually(attempted(rig, webhook, count=4 + 3 + tries))
             (shown,) = await replays(rig, webhook)
             assert (shown["done"], shown["sent"], shown["failed"], shown["tries"]) == (False, 3, 0, tries)
             assert "next_try" in shown
@@ -141,7 +141,7 @@ async def test_only_what_the_webhook_asks_for_now_and_what_is_kept() -> None:
         endpoint.answer(500)
         webhook = await rig.register(endpoint.url)
         await rig.append(flow_event())
-        await eventually(parked(rig, webhook, 1))
+        await eventually(parked(rig, webhook, count=1))
         rig.clock.advance(seconds=3000)
         kept = flow_event(OTHER_FLOW)
         await rig.append(kept, flow_event())
@@ -150,7 +150,7 @@ async def test_only_what_the_webhook_asks_for_now_and_what_is_kept() -> None:
         await rig.put(webhook, flow_ids=[OTHER_FLOW])
         endpoint.answer(204)
         await eventually(lambda: endpoint.ids == [kept.id])
-        await eventually(parked(rig, webhook, 0))
+        await eventually(parked(rig, webhook, count=0))
         endpoint.accepted.clear()
         await replay(rig, webhook, since=timestamp(0))
         await eventually(done(rig, webhook, sent=1))

@@ -81,7 +81,7 @@ async def test_order_holds_while_lanes_move() -> None:
                 target = luck.randrange(start, start + 100)
                 await eventually(lambda: len(set(endpoint.ids)) > target)  # noqa: B023
         for webhook in webhooks:
-            await eventually(attempted(rig, webhook, 600))
+            await eventually(attempted(rig, webhook, count=600))
         assert_in_order(endpoint, events)
         assert len(endpoint.ids) == 1200
 
@@ -106,7 +106,7 @@ async def test_a_lane_moves_when_its_replica_is_killed(tmp_path: Path) -> None:
         async with replica(rig, tmp_path) as first:
             before = [flow_event(at=n + 1) for n in range(10)]
             await rig.append(*before)
-            await eventually(attempted(rig, webhook, 10))
+            await eventually(attempted(rig, webhook, count=10))
             owner = (await rig.lane(webhook)).owner
             async with replica(rig, tmp_path):
                 endpoint.hang()

@@ -30,7 +30,7 @@ def assert_ids_in_order(ids: Sequence[str], events: Sequence[Envelope]) -> None:
         assert [id for id in firsts if keys[id] == key] == [event.id for event in events if event.key == key]
 
 
-def parked(rig: Rig, webhook: str, count: int) -> Check:
+def parked(rig: Rig, webhook: str, *, count: int) -> Check:
     """Whether so many flows wait."""
 
     async def check() -> bool:
@@ -39,16 +39,16 @@ def parked(rig: Rig, webhook: str, count: int) -> Check:
     return check
 
 
-def status(rig: Rig, webhook: str, wanted: str) -> Check:
+def status(rig: Rig, webhook: str, *, is_: str) -> Check:
     """Whether the webhook has this status."""
 
     async def check() -> bool:
-        return (await rig.webhook(webhook)).status == wanted
+        return (await rig.webhook(webhook)).status == is_
 
     return check
 
 
-def attempted(rig: Rig, webhook: str, count: int) -> Check:
+def attempted(rig: Rig, webhook: str, *, count: int) -> Check:
     """Whether at least so many attempts are written down."""
 
     async def check() -> bool:
@@ -57,7 +57,7 @@ def attempted(rig: Rig, webhook: str, count: int) -> Check:
     return check
 
 
-def tried(rig: Rig, webhook: str, event: Envelope) -> Check:
+def tried(rig: Rig, webhook: str, *, event: Envelope) -> Check:
     """Whether an attempt with `event` is written down."""
 
     async def check() -> bool:
@@ -75,7 +75,7 @@ def released(rig: Rig, webhook: str) -> Check:
     return check
 
 
-def reached(rig: Rig, webhook: str, number: int) -> Check:
+def reached(rig: Rig, webhook: str, *, number: int) -> Check:
     """Whether the stored cursor is at `number`."""
 
     async def check() -> bool:

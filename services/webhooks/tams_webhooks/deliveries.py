@@ -97,7 +97,7 @@ class Deliveries:
             if webhook.status == "disabled":
                 raise InvalidInput("the webhook is disabled: nothing is sent to it")
             lane = _mark(tx, webhook_id)
-            kind, cursor, end = _range_of(tx, asked, lane, now=created)
+            kind, cursor, end = _range_of(tx, asked, lane=lane, now=created)
             row = ReplayRow(webhook_id=webhook_id, created=created, id=replay_id, kind=kind, cursor=cursor, end=end)
             known = _replays(tx, webhook_id)
             over = [each for each in known if each.cursor >= each.end]
@@ -158,7 +158,7 @@ def _mark(tx: Tx, webhook_id: str) -> LaneRow:
     return lane
 
 
-def _range_of(tx: Reader, asked: ReplayPost, lane: LaneRow, *, now: int) -> tuple[ReplayKind, int, int]:
+def _range_of(tx: Reader, asked: ReplayPost, *, lane: LaneRow, now: int) -> tuple[ReplayKind, int, int]:
     """What is to be sent again: the kind of replay, where its cursor begins and where it ends."""
     if asked.event_id is not UNSET:
         if asked.failed or asked.since is not UNSET or asked.until is not UNSET:

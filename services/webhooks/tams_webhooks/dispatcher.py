@@ -104,7 +104,7 @@ class Dispatcher:
                     await window.start()
                     is_started = True
                 await self._tail.beyond(window.last)
-                await window.extend()
+                await window.extend(self._tail.newest)
             except Unavailable as error:
                 _log.warning("new events are not seen", reason=error.detail)
                 await asyncio.sleep(backoff.next())

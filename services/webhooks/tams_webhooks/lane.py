@@ -67,7 +67,7 @@ class Lane:
             webhook_id, tools.courier, schedule=tools.schedule, clock=tools.clock, at_once=tools.config.lane_concurrency
         )
         self._books = Books(gap=int(2 * tools.schedule.longest * SECOND))
-        self._picker = Picker(webhook_id, tools.window, tools.dresser, store=tools.store, clock=tools.clock)
+        self._picker = Picker(webhook_id, tools.window, dresser=tools.dresser, store=tools.store, clock=tools.clock)
         self._replaying = Replaying(self._attempts, tools.dresser, store=tools.store, clock=tools.clock)
         self._target: Target | None = None
         self._running: dict[Chain, asyncio.Task[None]] = {}
@@ -248,9 +248,9 @@ class Lane:
         failure = self._failure(entry)
 
         def write(tx: Tx) -> LaneRow | None:
-            row = settling.settle(tx, self.webhook_id, entry.step, owner=self._tools.owner)
+            row = settling.settle(tx, self.webhook_id, step=entry.step, owner=self._tools.owner)
             if row is not None and failure:
-                settling.fail(tx, self.webhook_id, failure, now=now)
+                settling.fail(tx, self.webhook_id, summary=failure, now=now)
             return row
 
         written = await self._tools.store.run(write)

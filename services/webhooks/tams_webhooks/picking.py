@@ -38,7 +38,7 @@ class Picked(Struct, frozen=True):
 class Picker:
     """Picks for the webhook `webhook_id`."""
 
-    def __init__(self, webhook_id: str, window: Window, dresser: Dresser, *, store: Store, clock: Clock) -> None:
+    def __init__(self, webhook_id: str, window: Window, *, dresser: Dresser, store: Store, clock: Clock) -> None:
         self._webhook_id = webhook_id
         self._window = window
         self._dresser = dresser

@@ -86,7 +86,7 @@ class Replaying:
 
     async def _step(self, row: ReplayRow, target: Target) -> None:
         try:
-            chunk = await self._store.read(lambda tx: read_chunk(tx, row, target.filters, skipped=self._ahead))
+            chunk = await self._store.read(lambda tx: read_chunk(tx, row, filters=target.filters, skipped=self._ahead))
             events = [event for event in chunk.events.values() if event is not None]
             bodies = await self._dresser.bodies(target.webhook, events, base_url=target.base_url)
         except _LATER:
@@ -139,7 +139,7 @@ def advanced(row: ReplayRow, chunk: Chunk, *, stop: End | None, sent: int) -> Re
     )
 
 
-def read_chunk(reader: Reader, row: ReplayRow, filters: Filters, *, skipped: Collection[int]) -> Chunk:
+def read_chunk(reader: Reader, row: ReplayRow, *, filters: Filters, skipped: Collection[int]) -> Chunk:
     """What comes next in the replay `row`, but for the places that are to be `skipped`; only events that the webhook
     asks for as it is now."""
     read = _failed if row.kind == "failed" else _range

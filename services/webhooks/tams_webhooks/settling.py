@@ -98,7 +98,7 @@ def give_back(tx: Tx, webhook_ids: Iterable[str], *, owner: str) -> None:
     _owned(tx, [row for row in rows if row.owner == owner], owner="", until=0)
 
 
-def settle(tx: Tx, webhook_id: str, step: Step, *, owner: str) -> LaneRow | None:
+def settle(tx: Tx, webhook_id: str, *, step: Step, owner: str) -> LaneRow | None:
     """Writes `step`; returns the lane's row after it, None when `owner` has lost the lane."""
     row = tx.get(LANES, (webhook_id,))
     if row is None or row.owner != owner:
@@ -123,7 +123,7 @@ def settle(tx: Tx, webhook_id: str, step: Step, *, owner: str) -> LaneRow | None
     return after
 
 
-def fail(tx: Tx, webhook_id: str, summary: str, *, now: int) -> None:
+def fail(tx: Tx, webhook_id: str, *, summary: str, now: int) -> None:
     """Sets the webhook's status to `error`; `summary` says why (WHK-16)."""
     webhook = tx.get(WEBHOOKS, (webhook_id,))
     if webhook is None or webhook.status not in LIVE:

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tams_common.store import Query, Reader, Store, eq, gt
+from tams_common.store import Condition, Query, Reader, Store, eq, gt
 from tams_webhooks.log import newest
 from tams_webhooks.tables import EVENT_LOG, THE_LOG, WEBHOOKS, LogRow
 
@@ -15,6 +15,8 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 STEP: Final = 200
 STEP_BYTES: Final = 2 * 1024 * 1024
 """Read at once, yet always one event."""
+FEW: Final = 16
+"""Events that are read without asking for their sizes first: even the largest do no harm."""
 
 
 class _Look(Struct, frozen=True):
@@ -42,9 +44,9 @@ class Window:
         """Begins at the log's end; raises `Unavailable`."""
         self.last = await self._store.read(newest, bounded=True)
 
-    async def extend(self) -> None:
-        """Reads what follows, one step; raises `Unavailable`."""
-        look = await self._store.read(self._look, bounded=True)
+    async def extend(self, newest: int) -> None:
+        """Reads what follows, one step towards the number `newest`; raises `Unavailable`."""
+        look = await self._store.read(lambda tx: self._look(tx, missing=newest - self.last), bounded=True)
         self.versions = look.versions
         if look.rows:
             self._rows += look.rows
@@ -59,17 +61,22 @@ class Window:
             return ()
         return self._rows[-missing:] if missing <= len(self._rows) else None
 
-    def _look(self, reader: Reader) -> _Look:
+    def _look(self, reader: Reader, *, missing: int) -> _Look:
         following = (eq("log", THE_LOG), gt("number", self.last))
-        count = size = 0
-        for (each,) in reader.select(EVENT_LOG, ("size",), query=Query(following, limit=STEP, width=STEP)).rows:
-            size += int(each or 0)
-            if count and size > STEP_BYTES:
-                break
-            count += 1
+        count = missing if missing <= FEW else self._fitting(reader, following)
         rows = reader.scan(EVENT_LOG, Query(following, limit=count, width=count)).rows if count else []
         versions = reader.select(WEBHOOKS, ("id", "version"), query=Query()).rows
         return _Look(rows, {str(webhook_id): int(version or 0) for webhook_id, version in versions})
+
+    def _fitting(self, reader: Reader, following: tuple[Condition, ...]) -> int:
+        """How many of the events that follow are read at once."""
+        count = total = 0
+        for (size,) in reader.select(EVENT_LOG, ("size",), query=Query(following, limit=STEP, width=STEP)).rows:
+            total += int(size or 0)
+            if count and total > STEP_BYTES:
+                break
+            count += 1
+        return count
 
     def _forget(self) -> None:
         excess = max(0, len(self._rows) - self._most_rows)
