@@ -8,6 +8,7 @@ from tams_common.http.transport import MemoryTransport
 from tests.api_gateway.gateways import World
 from tests.common.http.sockets import by_http, exchange, raw_client, read_head
 from tests.common.http_client import Client
+from tests.conformance import rule
 
 FLOW = "/flows/6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
@@ -51,6 +52,7 @@ async def test_unknown_paths_are_404_for_everyone(path: str) -> None:
     assert problem["instance"] == path
 
 
+@rule("GEN-3", "HEAD-6")
 async def test_unknown_methods_are_405() -> None:
     client = World().client()
     assert (await client.post(FLOW, {}, expect=405)).headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
@@ -67,6 +69,7 @@ async def test_bad_encoding_of_the_query_is_a_400_where_the_token_is_looked_for(
     await World().client(None).get("/flows?access_token=%zz", expect=400)
 
 
+@rule("GEN-17")
 @pytest.mark.parametrize("origin", [None, "https://player.example.com"])
 async def test_options_needs_no_credentials(origin: str | None) -> None:
     headers = {"origin": origin, "access-control-request-method": "PUT"} if origin else {}
@@ -77,6 +80,7 @@ async def test_options_needs_no_credentials(origin: str | None) -> None:
     await World().client(None).send("OPTIONS", "/other", expect=404)
 
 
+@rule("GEN-17")
 @pytest.mark.parametrize(("token", "status"), [("all", 200), (None, 401)])
 async def test_browsers_may_read_every_answer(token: str | None, status: int) -> None:
     headers = (await World().client(token).get("/flows", expect=status)).headers

@@ -7,6 +7,7 @@ import pytest
 from tams_api_gateway.routes import ROUTES, SPECIFICATION, Public
 from tams_common.auth import ADMIN, DELETE, READ, WRITE
 from tests.api_gateway.gateways import World
+from tests.conformance import rule
 from tests.spec import Spec
 
 ID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -18,6 +19,7 @@ def shape(path: str) -> str:
     return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
 
 
+@rule("GEN-2", "HEAD-1")
 def test_every_operation_of_the_specification_has_its_route(spec: Spec) -> None:
     paths = spec.document["paths"]
     wanted = {
@@ -36,6 +38,7 @@ def test_every_route_is_listed_once() -> None:
     assert len({(route.method, shape(route.path)) for route in ROUTES}) == len(ROUTES)
 
 
+@rule("AUTH-10", "AUTH-11", "AUTH-12", "AUTH-13", "AUTH-14", "AUTH-15", "AUTH-16", "AUTH-17")
 @pytest.mark.parametrize(
     ("method", "path", "accepted"),
     [
@@ -68,6 +71,7 @@ def concrete(route: Public) -> str:
     return "/".join(ID if part.startswith("{") else part for part in route.path.split("/"))
 
 
+@rule("AUTH-10", "ERR-6")
 @pytest.mark.parametrize(("route", "token"), list(product(ROUTES, ("read", "write", "delete"))))
 async def test_each_token_reaches_what_its_scope_permits(route: Public, token: str) -> None:
     permitted = route.scopes is None or f"tams-api/{token}" in route.scopes
@@ -77,6 +81,7 @@ async def test_each_token_reaches_what_its_scope_permits(route: Public, token: s
         assert "scope" in answer.json()["detail"]
 
 
+@rule("AUTH-1", "AUTH-2", "AUTH-10", "ERR-5")
 @pytest.mark.parametrize("route", ROUTES)
 async def test_admin_reaches_everything_and_nobody_nothing(route: Public) -> None:
     world = World()

@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.conformance import rule
 from tests.system import words
 from tests.system.api import Answer, Api, escaped
 
@@ -36,6 +37,7 @@ FLOW_CASES = [
 ]
 
 
+@rule("GEN-13", "GEN-19")
 @pytest.mark.parametrize(("body", "named"), FLOW_CASES)
 async def test_bodies_that_are_no_flow(memory_api: Api, body: bytes, named: str) -> None:
     flow = words.new_id()
@@ -107,6 +109,7 @@ async def test_bad_percent_encoding_and_utf8(memory_api: Api, path: str) -> None
     problem(await memory_api.get(path, expect=400))
 
 
+@rule("GEN-7", "GEN-8")
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=-1", "limit=ten", "page=forged", "timerange=nonsense", "reverse_order=maybe"]
 )
@@ -116,12 +119,14 @@ async def test_bad_queries_name_the_parameter(memory_api: Api, query: str) -> No
     assert query.split("=")[0] in problem(answer)["detail"]
 
 
+@rule("GEN-4")
 @pytest.mark.parametrize("flow", ["nonsense", "A" * 36, "00000000-0000-0000-0000-000000000000", "..", "%2e%2e"])
 async def test_ids_that_are_no_ids_are_not_found(memory_api: Api, flow: str) -> None:
     for suffix in ("", "/segments"):
         problem(await memory_api.get(f"/flows/{flow}{suffix}", expect=404))
 
 
+@rule("GEN-6")
 @pytest.mark.parametrize("object_id", ["a/b", "../../etc/passwd", "instances", "a/instances", "%2F", "ü 🎬", "a?b#c"])
 async def test_object_ids_may_be_anything(memory_api: Api, object_id: str) -> None:
     flow = await words.make_flow(memory_api)
@@ -150,6 +155,7 @@ async def test_a_flow_of_more_than_100_kib_is_refused(memory_api: Api) -> None:
     await memory_api.get(f"/flows/{flow}", expect=404)
 
 
+@rule("AUTH-2", "ERR-5")
 async def test_credentials(memory_api: Api) -> None:
     async with Api(memory_api.url, "wrong") as stranger:
         answer = await stranger.get("/flows", expect=401)
@@ -164,6 +170,7 @@ async def test_credentials(memory_api: Api) -> None:
             assert anonymous.status == 401
 
 
+@rule("GEN-3")
 async def test_unknown_paths_and_methods(memory_api: Api) -> None:
     problem(await memory_api.get("/nowhere", expect=404))
     answer = await memory_api.call("POST", "/flows", data=b"{}", expect=405)

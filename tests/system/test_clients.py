@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
+from tests.conformance import rule
 from tests.system import words
 from tests.system.api import Api, escaped
 from tests.system.assemblies import in_this_process
@@ -32,6 +33,7 @@ async def public_api() -> AsyncIterator[Api]:
         yield api
 
 
+@rule("GEN-18", "PAG-8")
 async def test_link_begins_with_the_public_address_and_keeps_the_query(public_api: Api) -> None:
     flow = await words.make_flow(public_api)
     await words.fill(public_api, flow, count=3)
@@ -71,6 +73,7 @@ async def test_link_begins_as_a_trusted_proxy_says(trusted: str, begins: str) ->
         assert page.next.startswith(begins)
 
 
+@rule("AUTH-4", "GEN-9", "PAG-8")
 async def test_the_token_stays_in_link_only_where_the_url_brought_it(memory_api: Api) -> None:
     for _ in range(2):
         await words.make_flow(memory_api)
@@ -84,6 +87,7 @@ async def test_the_token_stays_in_link_only_where_the_url_brought_it(memory_api:
             assert second.status == 200
 
 
+@rule("PAG-2", "PAG-3", "PAG-4", "PAG-16")
 async def test_limits(memory_api: Api) -> None:
     flow = await words.make_flow(memory_api)
     (object_id,) = await words.fill(memory_api, flow, count=1)
@@ -96,6 +100,7 @@ async def test_limits(memory_api: Api) -> None:
             assert int((await memory_api.get(f"{path}?limit={huge}")).headers["X-Paging-Limit"]) >= 300
 
 
+@rule("GEN-10")
 async def test_date_times_are_whole_seconds(memory_api: Api) -> None:
     flow = await words.make_flow(memory_api)
     shown = (await memory_api.get(f"/flows/{flow}")).json()
@@ -104,6 +109,7 @@ async def test_date_times_are_whole_seconds(memory_api: Api) -> None:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", moment)
 
 
+@rule("STO-8", "STO-14")
 async def test_uploads_need_the_content_type_and_nothing_else(memory_api: Api) -> None:
     flow = await words.make_flow(memory_api, container="video/mp4")
     (item,) = await words.allocate(memory_api, flow, count=1)
@@ -115,6 +121,7 @@ async def test_uploads_need_the_content_type_and_nothing_else(memory_api: Api) -
     await memory_api.upload(put_url, b"media")
 
 
+@rule("URL-12")
 async def test_urls_are_presigned_unless_none_are_wanted(memory_api: Api) -> None:
     flow = await words.make_flow(memory_api)
     await words.fill(memory_api, flow, count=1)
@@ -124,6 +131,7 @@ async def test_urls_are_presigned_unless_none_are_wanted(memory_api: Api) -> Non
     assert not bare.get("get_urls")
 
 
+@rule("GEN-17")
 async def test_browsers_upload_and_play(memory_api: Api) -> None:
     """Preflight and request of each step, from a page of another origin, without credentials on media."""
     flow = await words.make_flow(memory_api)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 import schemathesis
 
+from tests.conformance import rule
 from tests.spec import Spec
 from tests.system.api import Api
 from tests.system.openapi import Document
@@ -69,6 +70,7 @@ async def test_the_document_is_valid(memory_api: Api) -> None:
     schemathesis.openapi.from_dict((await memory_api.get("/openapi.json")).json()).validate()
 
 
+@rule("GEN-2")
 async def test_every_operation_is_there(memory_api: Api, theirs: Document) -> None:
     assert set(theirs.operations()) - set((await ours(memory_api)).operations()) == NOT_BUILT
 
@@ -83,6 +85,7 @@ async def test_parameters_are_the_same(memory_api: Api, theirs: Document) -> Non
         assert document.parameters(mine) == theirs.parameters(given), key
 
 
+@rule("GEN-2")
 async def test_statuses_are_the_same(memory_api: Api, theirs: Document) -> None:
     for key, (_, mine, given) in (await common(memory_api, theirs)).items():
         more, fewer = OTHER_STATUSES.get(key, (set(), set()))

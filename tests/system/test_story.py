@@ -6,6 +6,7 @@ import random
 import pytest
 
 from tests.common.eventually import eventually
+from tests.conformance import rule
 from tests.system import words
 from tests.system.api import Api, escaped
 
@@ -40,6 +41,7 @@ async def test_media_in_and_media_out(api: Api) -> None:
         assert (part.status, part.body) == (206, data[100:200])
 
 
+@rule("PAG-6", "PAG-10", "PAG-19")
 async def test_pages_follow_the_link_and_survive_writes_between_them(api: Api) -> None:
     flow = await words.make_flow(api)
     ids = await words.fill(api, flow, count=25)
@@ -58,6 +60,7 @@ async def test_pages_follow_the_link_and_survive_writes_between_them(api: Api) -
     assert [item["object_id"] for item in backwards][5:] == ids[::-1]
 
 
+@rule("ERR-4", "GEN-16")
 async def test_overlaps_are_refused_and_the_rest_goes_in(api: Api) -> None:
     flow = await words.make_flow(api)
     await words.fill(api, flow, count=3)
@@ -84,6 +87,7 @@ async def test_every_change_reaches_the_catalog_by_event(api: Api) -> None:
     await eventually(updated)
 
 
+@rule("HEAD-2", "HEAD-3", "HEAD-4")
 async def test_head_answers_like_get_without_a_body(api: Api) -> None:
     flow = await words.make_flow(api)
     (id_,) = await words.fill(api, flow, count=1)
@@ -118,6 +122,7 @@ async def test_deleting_segments_and_flows_frees_everything(api: Api) -> None:
     assert len(await api.all(f"/flows/{flow}/segments")) == 2
 
 
+@rule("ERR-6")
 async def test_a_read_only_flow_takes_nothing(api: Api) -> None:
     flow = await words.make_flow(api)
     (id_,) = [item["object_id"] for item in await words.allocate(api, flow, count=1)]

@@ -6,6 +6,7 @@ import pytest
 
 from tams_common.auth import ADMIN, DELETE, READ, SCOPES, WRITE, StaticTokens, read_tokens, static_token
 from tams_common.errors import StartRefused, Unauthenticated
+from tests.conformance import rule
 
 DEV = "a-development-token"
 HASHED = "another-secret-token"
@@ -26,6 +27,7 @@ def basic(text: str) -> str:
     return f"Basic {base64.b64encode(text.encode()).decode()}"
 
 
+@rule("AUTH-3", "AUTH-4", "AUTH-5")
 @pytest.mark.parametrize(
     ("authorization", "access_token", "subject"),
     [
@@ -44,6 +46,7 @@ async def test_every_way_to_give_a_token(
         assert (await tokens.principal(authorization, access_token)).subject == subject
 
 
+@rule("AUTH-2", "ERR-5")
 @pytest.mark.parametrize(
     ("authorization", "access_token"),
     [
@@ -73,6 +76,7 @@ async def test_everything_else_is_nobody(
     assert HASHED not in caught.value.detail
 
 
+@rule("AUTH-10")
 async def test_scopes(tokens: StaticTokens) -> None:
     developer = await tokens.principal(None, DEV)
     playout = await tokens.principal(None, HASHED)

@@ -10,6 +10,7 @@ from tams_common.http.codec import decode_json, json_response, no_content
 from tams_common.http.message import Request, Response
 from tams_common.http.routing import Route
 from tests.common.http_client import Client
+from tests.conformance import rule
 
 
 async def echo(request: Request) -> Response:
@@ -55,6 +56,7 @@ def client() -> Client:
     )
 
 
+@rule("GEN-6")
 async def test_parameters_are_decoded_once(client: Client) -> None:
     answer = await client.get("/objects/a%2F..%2F%25%20b/instances/%C3%A9")
     assert answer.json() == {"object_id": "a/../% b", "label": "é"}
@@ -78,6 +80,7 @@ async def test_unknown_methods_tell_the_known_ones(client: Client) -> None:
     assert (await client.delete("/numbers", expect=405)).headers["allow"] == "OPTIONS, POST"
 
 
+@rule("HEAD-2", "HEAD-4")
 async def test_head_has_the_headers_of_get(client: Client) -> None:
     body = (await client.get("/objects/a")).body
     answer = await client.head("/objects/a")
@@ -105,6 +108,7 @@ async def test_body_limit_of_a_stream() -> None:
         await request.read()
 
 
+@rule("ERR-1", "ERR-2", "ERR-4")
 @pytest.mark.parametrize(
     ("error", "status", "header"),
     [
@@ -138,6 +142,7 @@ async def test_errors_become_problems(error: errors.TamsError, status: int, head
         assert answer.headers[header[0]] == header[1]
 
 
+@rule("ERR-9")
 async def test_unexpected_errors_tell_nothing() -> None:
     for error in (ValueError("the secret"), errors.StartRefused("the secret")):
         answer = await failing(error).get("/x", expect=500)

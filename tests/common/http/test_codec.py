@@ -4,6 +4,7 @@ import pytest
 from tams_common.errors import InvalidInput
 from tams_common.http.codec import Timestamp, decode_json, encode_json, json_response, no_content
 from tams_common.timerange import TimeRange
+from tests.conformance import rule
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True):
@@ -32,6 +33,7 @@ def test_writes_what_it_reads() -> None:
     assert encode_json(decode_json(data, Bulk)) == data
 
 
+@rule("GEN-13")
 @pytest.mark.parametrize(
     ("data", "field", "expected"),
     [
@@ -77,6 +79,7 @@ def test_refuses_deep_nesting_of_untyped_values() -> None:
     assert refused(b"[" * 200_000 + b"]" * 200_000, object).detail == "the body is nested too deeply"
 
 
+@rule("GEN-19")
 def test_refuses_an_absent_body() -> None:
     assert "absent" in refused(b"").detail
 

@@ -5,6 +5,7 @@ import pytest
 from tams_common.errors import InvalidInput
 from tams_common.http.query import Params
 from tams_common.timerange import TimeRange
+from tests.conformance import rule
 
 UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
@@ -39,6 +40,7 @@ def test_refuses_a_repeated_parameter_only_where_it_is_read() -> None:
         params.integer("limit")
 
 
+@rule("GEN-7")
 def test_booleans() -> None:
     params = Params.parse("a=true&b=false&c=1&d=&e=True")
     assert params.boolean("a", None) is True
@@ -78,6 +80,7 @@ def test_choices() -> None:
         params.choice("sort_by", ("label", "id"))
 
 
+@rule("GEN-4")
 def test_ids() -> None:
     params = Params.parse(f"one={UUID}&many={UUID},{UUID}&none=&upper={UUID.upper()}&gap={UUID},")
     assert params.uuid("one") == UUID

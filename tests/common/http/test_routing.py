@@ -2,6 +2,7 @@ import pytest
 
 from tams_common.errors import MethodNotAllowed, NotFound
 from tams_common.http.routing import Router
+from tests.conformance import rule
 
 ROUTER = Router(
     [
@@ -27,6 +28,7 @@ def test_literals_come_first_and_are_not_final(path: str, target: str, values: d
     assert ROUTER.match("GET", path) == (target, values)
 
 
+@rule("GEN-6")
 def test_escapes_are_not_literals() -> None:
     with pytest.raises(NotFound):
         ROUTER.match("GET", "/%61/b/c")
@@ -37,6 +39,7 @@ def test_long_paths_cost_nothing() -> None:
         ROUTER.match("GET", "/a/b" * 100_000)
 
 
+@rule("HEAD-6")
 def test_head_needs_a_get() -> None:
     assert ROUTER.match("HEAD", "/a/b/c")[0] == "literal"
     with pytest.raises(MethodNotAllowed) as caught:
