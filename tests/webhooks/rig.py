@@ -1,7 +1,7 @@
 """The webhooks service on real parts: tables and bus in memory, a clock that is moved, a receiver on a real socket."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from tams_common.http.transport import App, MemoryTransport
 from tams_common.ids import EventId, FlowId, SourceId, new_id
 from tams_common.runtime.service import Built, Parts
 from tams_common.runtime.supervisor import Supervisor
-from tams_common.store import Query, Table, eq
+from tams_common.store import Query, Store, Table, eq
 from tams_common.store.table import R
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.log import append
@@ -181,10 +181,12 @@ async def running(
     directory: Path | None = None,
     segments: App | None = None,
     common: Common | None = None,
+    fault: Callable[[Store], Store] = lambda store: store,
 ) -> AsyncIterator[Rig]:
     """The service on tables and a bus in `directory`, or in memory; its behaviours are started by `Rig.started`.
 
-    `segments` is the service that is asked for URLs; without one that is answered 404.
+    `segments` is the service that is asked for URLs; without one that is answered 404. `fault` stands between the
+    service and its tables.
     """
     clock = ManualClock()
     async with AsyncExitStack() as stack:
@@ -198,7 +200,7 @@ async def running(
         await bus.apply(TOPICS)
         parts = Parts(
             common=common or Common(),
-            store=store,
+            store=fault(store),
             bus=bus,
             objects=(),
             peers={"segments": MemoryTransport(segments or ServiceApp(()))},

@@ -129,8 +129,10 @@ class Dispatcher:
             self._lanes[webhook_id].stop()
         free = [
             webhook_id
-            for webhook_id, (_, until, _) in view.lanes.items()
-            if until <= now and webhook_id in view.live and webhook_id not in self._lanes
+            for webhook_id, (owner, until, _) in view.lanes.items()
+            if (until <= now or owner == self._tools.owner)
+            and webhook_id in view.live
+            and webhook_id not in self._lanes
         ]
         if free and share > len(mine):
             await self._take(self._by_liking(free)[: share - len(mine)], group)

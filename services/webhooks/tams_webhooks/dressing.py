@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import UNSET, Raw
 
-from tams_common.errors import Unavailable
+from tams_common.errors import InvalidInput, Unavailable
 from tams_common.events import SegmentsAdded, event_type
 from tams_common.http.codec import decode_json, encode_json
 from tams_common.http.message import Request
@@ -65,7 +65,10 @@ class Dresser:
         body = await response.read()
         if response.status != HTTPStatus.OK:
             raise Unavailable(f"segments cannot render the segments of events: it answered {response.status}")
-        segments = decode_json(body, Rendered).segments
+        try:
+            segments = decode_json(body, Rendered).segments
+        except InvalidInput as error:
+            raise Unavailable(f"segments gave no valid answer: {error.detail}") from error
         if len(segments) != len(asked.segments):
             raise Unavailable(f"segments rendered {len(segments)} segments of {len(asked.segments)}")
         return segments

@@ -29,9 +29,10 @@ CHAINS: Final = 4
 """Chains in memory for each request that may run at once."""
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Of events that are taken up at once."""
-TURN: Final = 1.0
-"""Seconds after which what was done is written down, though some requests still run; also between writes that only
-move the cursor past events that the webhook does not get."""
+TURN: Final = 0.25
+"""Seconds after which what was done is written down and further events are looked for, though some requests run on."""
+LAG: Final = 1.0
+"""Seconds between writes that only move the cursor past events that the webhook does not get."""
 _LATER: Final = (Unavailable, BadGateway, GatewayTimeout, Conflict)
 _log = structlog.get_logger(__name__)
 
@@ -74,6 +75,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._is_stale = True
         self._is_held = False
+        self._is_unsure = False
         self._written = 0.0
 
     @property
@@ -162,6 +164,8 @@ class Lane:
 
     async def _turn(self) -> bool:
         """Writes down what was done, then starts what comes next; whether there may be more."""
+        if self._is_unsure:
+            await self._load()
         await self._settle()
         if self._is_over:
             return True
@@ -245,15 +249,17 @@ class Lane:
             self._picker.freed()
 
     async def _write(self, entry: Entry, *, now: int) -> None:
-        failure = self._failure(entry)
+        failure, again = self._failure(entry), self._is_unsure
 
         def write(tx: Tx) -> LaneRow | None:
-            row = settling.settle(tx, self.webhook_id, step=entry.step, owner=self._tools.owner)
+            row = settling.settle(tx, self.webhook_id, step=entry.step, owner=self._tools.owner, again=again)
             if row is not None and failure:
                 settling.fail(tx, self.webhook_id, summary=failure, now=now)
             return row
 
+        self._is_unsure = True
         written = await self._tools.store.run(write)
+        self._is_unsure = False
         if written is None:
             raise Lost
         self._books.wrote(entry)
@@ -269,7 +275,7 @@ class Lane:
         step = entry.step
         if step.attempts or step.parked or step.replays or step.until == 0:
             return True
-        return step.cursor != self._books.row.cursor and self._written + TURN <= asyncio.get_running_loop().time()
+        return step.cursor != self._books.row.cursor and self._written + LAG <= asyncio.get_running_loop().time()
 
     def _failure(self, entry: Entry) -> str:
         """Why the webhook is to be stopped, empty to go on."""

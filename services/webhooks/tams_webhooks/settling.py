@@ -72,11 +72,12 @@ def load(reader: Reader, webhook_id: str) -> Loaded:
 
 
 def take(tx: Tx, webhook_ids: Iterable[str], *, owner: str, now: int, until: int) -> list[LaneRow]:
-    """Takes those lanes that are free and whose webhooks are sent events; a new webhook is `started` by that."""
+    """Takes those lanes that are free, or the owner's already, and whose webhooks are sent events; a new webhook is
+    `started` by that."""
     keys = [(webhook_id,) for webhook_id in webhook_ids]
     lanes, webhooks = tx.get_many(LANES, keys), tx.get_many(WEBHOOKS, keys)
     live = [key for key in keys if key in webhooks and webhooks[key].status in LIVE]
-    taken = [lanes[key] for key in live if key in lanes and lanes[key].until <= now]
+    taken = [lanes[key] for key in live if key in lanes and (lanes[key].until <= now or lanes[key].owner == owner)]
     begun = [webhooks[row.webhook_id,] for row in taken if webhooks[row.webhook_id,].status == "created"]
     tx.update(
         WEBHOOKS,
@@ -98,8 +99,11 @@ def give_back(tx: Tx, webhook_ids: Iterable[str], *, owner: str) -> None:
     _owned(tx, [row for row in rows if row.owner == owner], owner="", until=0)
 
 
-def settle(tx: Tx, webhook_id: str, *, step: Step, owner: str) -> LaneRow | None:
-    """Writes `step`; returns the lane's row after it, None when `owner` has lost the lane."""
+def settle(tx: Tx, webhook_id: str, *, step: Step, owner: str, again: bool = False) -> LaneRow | None:
+    """Writes `step`; returns the lane's row after it, None when `owner` has lost the lane.
+
+    With `again` some attempts may be written already, by a commit whose answer was lost.
+    """
     row = tx.get(LANES, (webhook_id,))
     if row is None or row.owner != owner:
         return None
@@ -107,7 +111,8 @@ def settle(tx: Tx, webhook_id: str, *, step: Step, owner: str) -> LaneRow | None
     tx.insert(PARKED, [parked for parked in waiting if parked.key not in step.known])
     tx.update(PARKED, [parked for parked in waiting if parked.key in step.known])
     tx.delete(PARKED, [(webhook_id, key) for key, parked in step.parked.items() if parked is None])
-    tx.insert(ATTEMPTS, step.attempts)
+    known = tx.get_many(ATTEMPTS, map(ATTEMPTS.key_of, step.attempts)) if again else {}
+    tx.insert(ATTEMPTS, [attempt for attempt in step.attempts if ATTEMPTS.key_of(attempt) not in known])
     tx.update(REPLAYS, step.replays)
     after = LaneRow(
         webhook_id=webhook_id,
