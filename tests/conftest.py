@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["pytester", "tests.kafka", "tests.spec"]
+pytest_plugins = ["pytester", "tests.kafka", "tests.seaweed", "tests.spec"]
 
 settings.register_profile(
     "ci", max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

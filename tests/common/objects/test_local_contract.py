@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from tams_common.clock import SECOND, system_clock
 from tams_common.http.app import ServiceApp
 from tams_common.http.edge import Edge
 from tams_common.http.routing import Route
+from tams_common.objects import Objects
 from tams_common.objects.local import LocalObjects
 from tams_segments.handlers.media import Media
-from tests.common.objects.contract import ObjectsContract, Place
+from tests.common.objects.contract import LIFETIME, ObjectsContract, Place
+from tests.common.objects.contract_copies import CopiesContract, ListsContract, PreparesContract
 
 
 class LocalPlace(Place):
@@ -26,11 +29,17 @@ class LocalPlace(Place):
         self._directory.rename(self._directory.with_name("away"))
         self._directory.write_text("")
 
+    async def earlier(self, seconds: int) -> Objects:
+        """Another process on the same directory."""
+        other = LocalObjects(self._directory, url_lifetime=LIFETIME, clock=lambda: system_clock() - seconds * SECOND)
+        await other.open()
+        return other
 
-class TestLocal(ObjectsContract):
+
+class TestLocal(ObjectsContract, CopiesContract, ListsContract, PreparesContract):
     @pytest.fixture
     async def place(self, tmp_path: Path) -> AsyncIterator[Place]:
-        objects = LocalObjects(tmp_path / "media", url_lifetime=300)
+        objects = LocalObjects(tmp_path / "media", url_lifetime=LIFETIME)
         await objects.open()
         media = Media([objects])
         edge = Edge(ServiceApp([Route("GET", "/media/{key}", media.get), Route("PUT", "/media/{key}", media.put)]))
