@@ -6,6 +6,9 @@ from tams_common.http.message import Request, Response
 from tams_common.http.routing import Route
 from tams_common.model.facts import FlowDeletion, FlowExtent
 
+LOCATION = "http://tams.test/flow-delete-requests/1"
+UNDER_WAY = {"id": "1", "status": "created"}
+
 
 class SegmentsStandIn:
     """`deletion` is the status for the next deletions; what was asked stands in `deletions` and `ranges`."""
@@ -26,6 +29,8 @@ class SegmentsStandIn:
     async def _delete(self, request: Request) -> Response:
         asked = decode_json(await request.read(), FlowDeletion)
         self.deletions.append((request.params["flow_id"], asked.incarnation))
+        if self.deletion == 202:
+            return json_response(UNDER_WAY, 202, headers={"location": LOCATION})
         return Response(self.deletion)
 
     async def _extent(self, request: Request) -> Response:

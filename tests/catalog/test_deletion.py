@@ -11,7 +11,9 @@ from tams_common.store import Query
 from tams_common.store.table import AnyTable
 from tests.catalog.builders import flow_id, multi, source_id, video
 from tests.catalog.conftest import House
+from tests.catalog.segments_stand_in import LOCATION, UNDER_WAY
 from tests.common.eventually import eventually
+from tests.conformance import rule
 
 
 async def _incarnation(house: House) -> str:
@@ -41,13 +43,37 @@ async def test_a_deletion_that_segments_does_at_once_leaves_nothing(house: House
     assert await _incarnation(house) != incarnation
 
 
+@rule("DEL-1")
+async def test_what_segments_has_yet_to_do_is_told_to_the_client(house: House) -> None:
+    await house.client.put(f"/flows/{flow_id(1)}", video(), expect=201)
+    house.segments.deletion = 202
+    answer = await house.client.delete(f"/flows/{flow_id(1)}", expect=202)
+    assert (answer.headers["location"], answer.json()) == (LOCATION, UNDER_WAY)
+
+
+async def test_segments_ends_a_deletion_and_no_other_creation_of_the_flow(house: House) -> None:
+    await house.client.put(f"/flows/{flow_id(1)}", video(), expect=201)
+    deletion = {"incarnation": await _incarnation(house)}
+    house.segments.deletion = 202
+    await house.client.delete(f"/flows/{flow_id(1)}", expect=202)
+    path = f"/internal/flows/{flow_id(1)}/deletion"
+    await house.client.put(path, {"incarnation": "another"})
+    await house.client.put(f"/flows/{flow_id(1)}", video(), expect=400)
+    await house.client.put(path, deletion)
+    await house.client.put(path, deletion)
+    assert await _rows(house) == 0
+    await house.client.put(f"/flows/{flow_id(1)}", video(), expect=201)
+    await house.client.put(path, deletion)
+    await house.client.get(f"/flows/{flow_id(1)}")
+
+
 @pytest.mark.parametrize("status", [202, 500, 503])
 async def test_while_segments_is_not_done_the_flow_is_hidden_and_its_id_taken(house: House, status: int) -> None:
     """T-70."""
     await house.client.put(f"/flows/{flow_id(1)}", video(1, 1), expect=201)
     await house.client.put(f"/flows/{flow_id(2)}", video(2, 2), expect=201)
     house.segments.deletion = status
-    await house.client.delete(f"/flows/{flow_id(1)}")
+    await house.client.delete(f"/flows/{flow_id(1)}", expect=202 if status == 202 else 204)
     for path in ("", "/read_only"):
         await house.client.get(f"/flows/{flow_id(1)}{path}", expect=404)
     await house.client.get(f"/internal/flows/{flow_id(1)}/facts", expect=404)
@@ -89,7 +115,7 @@ async def test_the_sweep_finishes_what_waits(house: House) -> None:
 async def test_a_flow_and_its_source_can_be_made_anew_beside_a_pending_one(house: House) -> None:
     await house.client.put(f"/flows/{flow_id(1)}", video(1, 1), expect=201)
     house.segments.deletion = 202
-    await house.client.delete(f"/flows/{flow_id(1)}")
+    await house.client.delete(f"/flows/{flow_id(1)}", expect=202)
     await house.client.put(f"/flows/{flow_id(2)}", video(2, 1), expect=201)
     await house.client.get(f"/sources/{source_id(1)}")
 

@@ -82,7 +82,7 @@ async def test_only_their_flows_write_sources(house: House) -> None:
 async def test_the_root_names_what_is_there(house: House) -> None:
     """SVC-1."""
     names = (await house.client.get("/")).json()
-    assert names == ["service", "flows", "sources"]
+    assert names == ["service", "flows", "sources", "flow-delete-requests"]
     await house.client.head("/")
 
 

@@ -16,18 +16,19 @@ from tams_common.config import Common
 from tams_common.errors import NotFound
 from tams_common.events import TOPICS
 from tams_common.http.app import ServiceApp
-from tams_common.http.codec import json_response
+from tams_common.http.codec import decode_json, json_response
 from tams_common.http.message import Request, Response
 from tams_common.http.routing import Route
 from tams_common.http.transport import MemoryTransport
 from tams_common.ids import Incarnation, SourceId, new_id
-from tams_common.model.facts import FlowFacts
+from tams_common.model.facts import FlowDeletion, FlowFacts
 from tams_common.objects.local import LocalObjects
 from tams_common.outbox import OUTBOX, OutboxRow
 from tams_common.runtime.service import Built, Parts
 from tams_common.store import Query
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
+from tams_segments.deletion_worker import DeletionWorker
 from tams_segments.service import SERVICE
 from tams_segments.tables import TABLES
 from tests.common.http_client import Client
@@ -53,13 +54,26 @@ class Catalog:
         self.flows: dict[str, FlowFacts] = {}
         self.asked: list[str | None] = []
         self._versions = count(1)
-        self.app = ServiceApp((Route("GET", "/internal/flows/{flow_id}/facts", self._facts),))
+        self.let_go: list[str] = []
+        self.is_down = False
+        self.app = ServiceApp(
+            (
+                Route("GET", "/internal/flows/{flow_id}/facts", self._facts),
+                Route("PUT", "/internal/flows/{flow_id}/deletion", self._let_go),
+            )
+        )
 
     def put(self, flow_id: str = FLOW, **changes: Any) -> FlowFacts:  # noqa: ANN401 — fields of FlowFacts
         """Declares or changes a flow."""
         known = self.flows.get(flow_id, FACTS)
         self.flows[flow_id] = msgspec.structs.replace(known, version=str(next(self._versions)), **changes)
         return self.flows[flow_id]
+
+    async def _let_go(self, request: Request) -> Response:
+        if self.is_down:
+            return Response(503)
+        self.let_go.append(decode_json(await request.read(), FlowDeletion).incarnation)
+        return Response(204)
 
     async def _facts(self, request: Request) -> Response:
         facts = self.flows.get(request.params["flow_id"])
@@ -73,20 +87,25 @@ class Catalog:
 class Rig:
     """What a test holds in its hands."""
 
-    def __init__(self, objects: LocalObjects, catalog: Catalog, *, parts: Parts) -> None:
+    def __init__(self, objects: LocalObjects, catalog: Catalog, *, parts: Parts, config: SegmentsConfig) -> None:
         self.store = parts.store
         self.objects = objects
         self.catalog = catalog
         self.parts = parts
         assert isinstance(parts.clock, ManualClock)
         self.clock = parts.clock
-        self.built: Built = SERVICE.build(SegmentsConfig(), parts)
+        self.built: Built = SERVICE.build(config, parts)
         self.client = Client(ServiceApp(self.built.routes, clock=parts.clock))
 
     @property
     def collector(self) -> Collector:
         """The behaviour that removes what nobody needs."""
         return next(behaviour for behaviour in self.built.behaviours if isinstance(behaviour, Collector))
+
+    @property
+    def worker(self) -> DeletionWorker:
+        """The behaviour that carries deletions on."""
+        return next(behaviour for behaviour in self.built.behaviours if isinstance(behaviour, DeletionWorker))
 
     async def allocate(self, *names: str, flow_id: str = FLOW) -> None:
         """Allocates objects for a flow."""
@@ -131,7 +150,12 @@ def object_id(number: int) -> str:
 
 @asynccontextmanager
 async def running(
-    media: Path, *, directory: Path | None = None, catalog: Catalog | None = None, common: Common | None = None
+    media: Path,
+    *,
+    directory: Path | None = None,
+    catalog: Catalog | None = None,
+    common: Common | None = None,
+    config: SegmentsConfig | None = None,
 ) -> AsyncIterator[Rig]:
     """The service on a store in `directory`, or in memory."""
     common = common or Common()
@@ -157,7 +181,7 @@ async def running(
             new_id=new_id,
             registry=CollectorRegistry(),
         )
-        yield Rig(objects, catalog, parts=parts)
+        yield Rig(objects, catalog, parts=parts, config=config or SegmentsConfig())
 
 
 def names_of(items: Sequence[Any]) -> list[str]:

@@ -31,7 +31,8 @@ class FlowExtent(msgspec.Struct, frozen=True):
 
 
 class FlowDeletion(msgspec.Struct, frozen=True):
-    """The body of catalog's `PUT /internal/flows/{flow_id}/deletion` at segments; answered 204 when nothing of that
-    incarnation is left, 202 while the work goes on."""
+    """The body of catalog's `PUT /internal/flows/{flow_id}/deletion` at segments: answered 204 when nothing of that
+    incarnation is left, 202 with the deletion request while the work goes on. Segments sends the same to the same path
+    at catalog once that is done."""
 
     incarnation: Incarnation

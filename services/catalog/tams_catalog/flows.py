@@ -9,13 +9,13 @@ from tams_catalog.extents import with_updates
 from tams_catalog.facts import flow_facts
 from tams_catalog.listing import Ask, Listing, list_flows
 from tams_catalog.put_flow import edit_flow, put_flow
-from tams_catalog.segments import Segments
+from tams_catalog.segments import Segments, UnderWay
 from tams_catalog.sweep import Deletions
 from tams_catalog.tables import FLOW_INDEX, FLOWS, FlowRow
 from tams_catalog.transactions import Transactions
 from tams_common.errors import NotFound
 from tams_common.http.message import Context
-from tams_common.ids import FlowId
+from tams_common.ids import FlowId, Incarnation
 from tams_common.model.facts import FlowFacts
 from tams_common.model.flow import Flow, ProfileFlow
 from tams_common.store import Reader
@@ -48,10 +48,14 @@ class Flows:
 
         await self._transactions.change(edit)
 
-    async def delete(self, flow_id: FlowId, *, context: Context) -> None:
-        """Hides a flow at once and has segments remove what belongs to it; the sweep goes on where that fails."""
+    async def delete(self, flow_id: FlowId, *, context: Context) -> UnderWay | None:
+        """Hides a flow at once and has segments remove what belongs to it, which may go on after this returns."""
         incarnation = await self._transactions.change(lambda changes: begin_deletion(changes, flow_id))
-        await self._deletions.begun(flow_id, incarnation, context=context)
+        return await self._deletions.begun(flow_id, incarnation, context=context)
+
+    async def deleted(self, flow_id: FlowId, incarnation: Incarnation) -> None:
+        """Segments has removed all of a flow that is being deleted."""
+        await self._deletions.done(flow_id, incarnation)
 
     async def look(self, flow_id: str) -> Flow:
         """A flow as a value; raises `NotFound`."""

@@ -10,12 +10,13 @@ from tams_catalog.listing import Ask, Listing, Position
 from tams_catalog.pages import Limits
 from tams_catalog.sources import Sources
 from tams_common.errors import NotFound
-from tams_common.http.codec import json_response, no_content
+from tams_common.http.codec import decode_json, json_response, no_content
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
 from tams_common.http.routing import path_uuid
 from tams_common.ids import FlowId
+from tams_common.model.facts import FlowDeletion
 from tams_common.model.flow import ProfileFlow
 from tams_common.timerange import ETERNITY
 
@@ -68,8 +69,16 @@ class Handlers:
         return no_content() if created is None else json_response(created, HTTPStatus.CREATED)
 
     async def delete_flow(self, request: Request) -> Response:
-        """FLW-42, FLW-43."""
-        await self._flows.delete(_flow_id(request), context=request.context)
+        """FLW-42, FLW-43; 202 when segments has yet to remove some of it (DEL-1)."""
+        left = await self._flows.delete(_flow_id(request), context=request.context)
+        if left is None:
+            return no_content()
+        return json_response(left.body, HTTPStatus.ACCEPTED, headers={"location": left.location})
+
+    async def flow_deleted(self, request: Request) -> Response:
+        """ADR 0007, from segments."""
+        gone = decode_json(await request.read(), FlowDeletion)
+        await self._flows.deleted(_flow_id(request), gone.incarnation)
         return no_content()
 
     async def source(self, request: Request) -> Response:

@@ -21,6 +21,7 @@ from tams_common.http.parameters import (
     choice,
     tags,
 )
+from tams_common.model.deletion import DeletionRequest
 from tams_common.model.flow import FlowCommon, FlowStamp, ProfileFlow
 from tams_common.model.profile import NewProfile, Profile
 from tams_common.model.source import Source
@@ -126,7 +127,11 @@ PUT_FLOW: Final = Operation(
     answers={201: Answer("Made.", FLOW), 204: DONE},
     refusals=(400, 403, 404),
 )
-DELETE_FLOW: Final = Operation(summary="Delete a flow and its segments", answers={204: DONE}, refusals=(403, 404))
+DELETE_FLOW: Final = Operation(
+    summary="Delete a flow and its segments",
+    answers={202: Answer("Hidden; its segments are being removed.", DeletionRequest, ("Location",)), 204: DONE},
+    refusals=(403, 404),
+)
 
 
 def get_member(what: str, kind: Any) -> Operation:  # noqa: ANN401 — any type that msgspec knows

@@ -44,6 +44,7 @@ def routes(h: Handlers, p: Properties, *, s: ServiceHandlers) -> tuple[Route, ..
             "/flows/{flow_id}/avg_bit_rate", "average bit rate of a flow, in 1000 bit/s", property_=p.flow_avg_bit_rate
         ),
         Route("GET", "/internal/flows/{flow_id}/facts", h.facts),
+        Route("PUT", "/internal/flows/{flow_id}/deletion", h.flow_deleted),
     )
 
 

@@ -13,7 +13,7 @@ from tams_common.config import Common
 from tams_common.store import Store, Tx
 from tams_common.timerange import NS, format_timestamp
 
-ROOT_PATHS: Final = ("service", "flows", "sources")
+ROOT_PATHS: Final = ("service", "flows", "sources", "flow-delete-requests")
 API_VERSION: Final = "8.2"
 SERVICE_TYPE: Final = "urn:x-tams:service:tams"
 

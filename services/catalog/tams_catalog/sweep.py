@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from tams_catalog.delete_flow import finish_deletion, unfinished_deletions
-from tams_catalog.segments import Segments
+from tams_catalog.segments import Segments, UnderWay
 from tams_common.errors import BadGateway, Conflict, GatewayTimeout, Unavailable
 from tams_common.http.message import Context
 from tams_common.ids import FlowId, Incarnation
@@ -42,16 +42,24 @@ class Deletions:
         except _LATER as error:
             _log.warning("deletions wait", reason=error.detail)
 
-    async def begun(self, flow_id: FlowId, incarnation: Incarnation, *, context: Context) -> None:
-        """Tries to finish a deletion right after it has begun; where that fails, the sweep goes on."""
+    async def begun(self, flow_id: FlowId, incarnation: Incarnation, *, context: Context) -> UnderWay | None:
+        """Tries to finish a deletion right after it has begun, and tells of what segments has yet to do; where that
+        cannot be reached, the sweep goes on."""
         try:
-            await self._finish(flow_id, incarnation, context=context)
+            return await self._finish(flow_id, incarnation, context=context)
         except _LATER as error:
             _log.warning("a deletion waits", flow_id=flow_id, reason=error.detail)
+            return None
+
+    async def done(self, flow_id: FlowId, incarnation: Incarnation) -> None:
+        """Segments has nothing left of that creation of the flow: its id can be used again."""
+        await self._store.run(lambda tx: finish_deletion(tx, flow_id, incarnation=incarnation))
 
     async def _waiting(self, after: FlowId | None) -> list[tuple[FlowId, Incarnation]]:
         return await self._store.read(lambda reader: unfinished_deletions(reader, after, limit=_BATCH))
 
-    async def _finish(self, flow_id: FlowId, incarnation: Incarnation, *, context: Context) -> None:
-        if await self._segments.delete(flow_id, incarnation, context=context):
-            await self._store.run(lambda tx: finish_deletion(tx, flow_id, incarnation=incarnation))
+    async def _finish(self, flow_id: FlowId, incarnation: Incarnation, *, context: Context) -> UnderWay | None:
+        left = await self._segments.delete(flow_id, incarnation, context=context)
+        if left is None:
+            await self.done(flow_id, incarnation)
+        return left

@@ -1,20 +1,41 @@
 """Configuration of segments."""
 
+from typing import Final
+
 import msgspec
+
+_TEN_YEARS: Final = 10 * 365 * 24
+"""Hours."""
 
 
 class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Keys `TAMS_SEGMENTS_…`.
 
     collect_interval: seconds between looks for bytes and allocations that nobody needs any more.
+    delete_budget: seconds that a DELETE works on before it is answered 202, and the rest goes on without it (DEL-1).
+    delete_batch: segments that one transaction of a deletion removes.
+    delete_interval: seconds between looks for deletions to go on with that nobody told of.
+    delete_expiry: hours for which a deletion request is shown after its end (DEL-8).
     storage_limit: objects that one POST storage allocates when it does not say how many (STO-3).
     """
 
     collect_interval: float = 30.0
+    delete_budget: float = 5.0
+    delete_batch: int = 500
+    delete_interval: float = 1.0
+    delete_expiry: float = 24.0
     storage_limit: int = 10
 
     def __post_init__(self) -> None:
         if self.collect_interval <= 0:
             raise ValueError("collect_interval must be more than 0 seconds")
+        if self.delete_budget < 0:
+            raise ValueError("delete_budget must be 0 seconds or more")
+        if self.delete_batch < 1:
+            raise ValueError("delete_batch must be 1 or more")
+        if self.delete_interval <= 0:
+            raise ValueError("delete_interval must be more than 0 seconds")
+        if not 0 < self.delete_expiry <= _TEN_YEARS:
+            raise ValueError(f"delete_expiry must be more than 0 hours and at most {_TEN_YEARS}")
         if self.storage_limit < 1:
             raise ValueError("storage_limit must be 1 or more")

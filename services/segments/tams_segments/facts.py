@@ -6,10 +6,11 @@ from typing import Final
 import msgspec
 
 from tams_common.errors import BadGateway, Forbidden, InvalidInput, NotFound, Unavailable
+from tams_common.http.codec import encode_json
 from tams_common.http.message import Context, Request, Response
 from tams_common.http.transport import Transport
-from tams_common.ids import FlowId
-from tams_common.model.facts import FlowFacts
+from tams_common.ids import FlowId, Incarnation
+from tams_common.model.facts import FlowDeletion, FlowFacts
 
 _KEPT: Final = 4096
 _decoder: Final = msgspec.json.Decoder(FlowFacts)
@@ -28,6 +29,17 @@ class FlowDirectory:
         if facts.read_only:
             raise Forbidden(f"flow {flow_id} is read-only; PUT /flows/{flow_id}/read_only changes that")
         return facts
+
+    async def let_go(self, flow_id: FlowId, incarnation: Incarnation) -> None:
+        """Tells catalog that nothing is left here of a creation of a flow that it deletes; again does no harm."""
+        body = encode_json(FlowDeletion(incarnation))
+        headers = {"content-type": "application/json"}
+        response = await self._catalog.send(
+            Request("PUT", f"/internal/flows/{flow_id}/deletion", headers=headers, body=body)
+        )
+        await response.read()
+        if response.status != 204:
+            raise Unavailable(f"catalog cannot let go of flow {flow_id}: it answered {response.status}")
 
     async def _facts(self, flow_id: FlowId, context: Context) -> FlowFacts:
         seen = self._seen.get(flow_id)

@@ -17,7 +17,7 @@ def admit(head: Head | None, flow_id: FlowId, *, incarnation: Incarnation) -> He
     if head is None:
         return Head(flow_id, incarnation, version=0)
     if head.deleting and head.incarnation != incarnation and head.count == 0:
-        return msgspec.structs.replace(head, incarnation=incarnation, deleting=False)
+        return msgspec.structs.replace(head, incarnation=incarnation, deleting=False, hidden=b"")
     if head.deleting or head.incarnation != incarnation:
         raise NotFound(f"flow {flow_id} has been deleted")
     return head
@@ -38,7 +38,7 @@ def density(head: Head, limit: int) -> int:
 
 
 def advanced(head: Head, *, count: int, covers: Span | None, event_at: int) -> Head:
-    """The head after a change that left `count` segments with the extent `covers`."""
+    """The head after a change that left `count` segments, those to be seen with the extent `covers`."""
     return Head(
         flow_id=head.flow_id,
         incarnation=head.incarnation,
@@ -49,6 +49,7 @@ def advanced(head: Head, *, count: int, covers: Span | None, event_at: int) -> H
         last_inclusive=covers.includes_end if covers else False,
         deleting=head.deleting,
         event_at=event_at,
+        hidden=head.hidden,
     )
 
 
@@ -59,5 +60,6 @@ def fenced(head: Head | None, flow_id: FlowId, *, incarnation: Incarnation) -> H
     if head.incarnation == incarnation and head.deleting:
         return head
     if head.incarnation == incarnation or (head.deleting and head.count == 0):
-        return msgspec.structs.replace(head, incarnation=incarnation, version=head.version + 1, deleting=True)
+        version = head.version + 1
+        return msgspec.structs.replace(head, incarnation=incarnation, version=version, deleting=True, hidden=b"")
     return None

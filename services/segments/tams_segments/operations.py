@@ -16,10 +16,13 @@ from tams_common.http.parameters import (
     TEXT,
     TIME,
     URLS,
+    choice,
     tags,
 )
+from tams_common.model.deletion import DeletionRequest
 from tams_common.objects import Backend
 from tams_segments.allocating import Places
+from tams_segments.handlers.deletions import SORTS
 from tams_segments.handlers.segments import FailedSegments
 from tams_segments.requests import SegmentPost, StoragePost
 
@@ -86,6 +89,7 @@ _OBJECT_TIMERANGE: Final = Parameter(
     "include_object_timerange", "Whether to show the TimeRange of each segment's object.", BOOLEAN | {"default": False}
 )
 _BACKEND_TAGS: Final = tags("storage_backend_tag", "URLs in storage backends")
+ACCEPTED: Final = Answer("Under way, and not to be seen any more.", DeletionRequest, ("Location",))
 _BYTES: Final = Media("application/octet-stream")
 
 LIST_BACKENDS: Final = Operation(
@@ -118,8 +122,24 @@ REGISTER_SEGMENTS: Final = Operation(
 DELETE_SEGMENTS: Final = Operation(
     summary="Delete the segments that lie wholly in a TimeRange",
     parameters=(TIME, _OBJECT_ID),
-    answers={204: DONE},
+    answers={202: ACCEPTED, 204: DONE},
     refusals=(400, 403, 404),
+)
+LIST_DELETIONS: Final = Operation(
+    summary="The deletions that outlasted their requests",
+    parameters=(
+        REVERSE,
+        Parameter("sort_by", "What the list is sorted by, the latest first.", choice(SORTS, SORTS[0])),
+        PAGE,
+        LIMIT,
+    ),
+    answers={200: Answer("A page of the deletion requests.", ListOf(DeletionRequest), LIST_HEADERS)},
+    refusals=(400,),
+)
+GET_DELETION: Final = Operation(
+    summary="How far a deletion is",
+    answers={200: Answer("The deletion request.", DeletionRequest)},
+    refusals=(404,),
 )
 ALLOCATE_STORAGE: Final = Operation(
     summary="Get places to upload media objects to",

@@ -1,17 +1,20 @@
 """Pages of a flow's segments: rows come back as the bytes that were stored (SEG-1 to SEG-10)."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from tams_common.ids import FlowId
-from tams_common.store import IsIn, Query, Reader, eq, ge, gt, le, lt
-from tams_common.store.where import Condition
+from tams_common.store import IsIn, Query, Reader, Store, eq
 from tams_common.timerange import EMPTY, ETERNITY, TimeRange
 from tams_segments.heads import density, extent
+from tams_segments.hiding import is_winding
 from tams_segments.repository import floor
-from tams_segments.tables import HEADS, OBJECTS, SEGMENTS, Head, MediaObject
+from tams_segments.tables import HEADS, OBJECTS, Head, MediaObject
+from tams_segments.visible import Look, visible
+
+T = TypeVar("T")
 
 
 class Position(NamedTuple):
@@ -29,6 +32,10 @@ class _Timed(msgspec.Struct):
 
 
 _timed: Final = msgspec.json.Decoder(_Timed)
+
+
+class TakesLonger(Exception):
+    """A read would pass an unknown number of rows."""
 
 
 class SegmentQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,20 +72,28 @@ class Described(msgspec.Struct, frozen=True, gc=False):
 NOTHING: Final = SegmentPage()
 
 
-def read_page(tx: Reader, query: SegmentQuery) -> SegmentPage:
-    """A page; an unknown flow, and one that is being deleted, have no segments (SEG-2)."""
+async def bounded(store: Store, fn: Callable[[Reader, bool], T]) -> T:
+    """What `fn` reads, with its second argument false as a bounded read; where that `TakesLonger`, true beside others.
+
+    An open deletion may make a look at its flow long: that must not hold up everything else.
+    """
+    try:
+        return await store.read(lambda tx: fn(tx, False), bounded=True)
+    except TakesLonger:
+        return await store.read(lambda tx: fn(tx, True))
+
+
+def read_page(tx: Reader, query: SegmentQuery, *, patient: bool = True) -> SegmentPage:
+    """A page; an unknown flow, and one that is being deleted, have no segments (SEG-2).
+
+    Unless `patient` it raises `TakesLonger` where the number of rows to read has no bound.
+    """
     head = tx.get(HEADS, (query.flow_id,))
-    if head is None or head.deleting or head.count == 0 or query.timerange.is_empty:
+    if head is None or head.deleting or head.first_start is None or query.timerange.is_empty:
         return NOTHING
-    after = None if query.after is None else (query.flow_id, query.after.start)
-    asked = Query(
-        where=(*_conditions(tx, query, head=head), eq("flow_id", query.flow_id)),
-        after=after,
-        limit=query.limit,
-        reverse=query.reverse,
-        width=query.after.width if query.after else density(head, query.limit),
-    )
-    page = tx.select(SEGMENTS, _COLUMNS, query=asked)
+    if not patient and is_winding(head):
+        raise TakesLonger
+    page = visible(tx, head, columns=_COLUMNS, look=_look(tx, query, head=head))
     rows: list[Any] = page.rows
     if not rows:
         return NOTHING
@@ -96,7 +111,7 @@ def _timerange(body: bytes) -> TimeRange:
     return TimeRange.parse(_timed.decode(body).timerange)
 
 
-def span_of_overlapping(tx: Reader, flow_id: FlowId, *, timerange: TimeRange) -> TimeRange:
+def span_of_overlapping(tx: Reader, flow_id: FlowId, *, timerange: TimeRange, patient: bool = True) -> TimeRange:
     """From the first to the last segment that shares time with `timerange`; `()` for none (T-42)."""
     head = tx.get(HEADS, (flow_id,))
     whole = extent(head)
@@ -104,8 +119,8 @@ def span_of_overlapping(tx: Reader, flow_id: FlowId, *, timerange: TimeRange) ->
         return EMPTY
     if timerange.contains(whole.timerange()):
         return whole.timerange()
-    first = read_page(tx, SegmentQuery(flow_id=flow_id, limit=1, timerange=timerange))
-    last = read_page(tx, SegmentQuery(flow_id=flow_id, limit=1, timerange=timerange, reverse=True))
+    first = read_page(tx, SegmentQuery(flow_id=flow_id, limit=1, timerange=timerange), patient=patient)
+    last = read_page(tx, SegmentQuery(flow_id=flow_id, limit=1, timerange=timerange, reverse=True), patient=patient)
     return first.timerange.hull(last.timerange)
 
 
@@ -133,19 +148,22 @@ def _described(tx: Reader, object_ids: Iterable[str]) -> dict[str, Described]:
     return {row[0]: Described(*row) for row in rows}
 
 
-def _conditions(tx: Reader, query: SegmentQuery, *, head: Head) -> list[Condition]:
+def _look(tx: Reader, query: SegmentQuery, *, head: Head) -> Look:
     """Exactly the segments that overlap the timerange: all start within it, but for one that may reach into it."""
-    wanted, where, whole = query.timerange, list[Condition](), extent(head)
-    if query.object_id is not None:
-        where.append(eq("object_id", query.object_id))
-    if wanted.end is not None:
-        where.append(le("start_ns", wanted.end) if wanted.includes_end else lt("start_ns", wanted.end))
-    start = wanted.start
-    if start is None or whole is None or start < whole.start or (query.after is not None and not query.reverse):
-        return where
-    reaching = floor(tx, head, at=start, object_id=query.object_id)
-    if reaching is not None and reaching.timerange().overlaps(wanted):
-        where.append(ge("start_ns", reaching.start))
-    else:
-        where.append(gt("start_ns", start))
-    return where
+    wanted, whole, after = query.timerange, extent(head), query.after
+    low, high, start = None, wanted.end, wanted.start
+    if high is not None and not wanted.includes_end:
+        high -= 1
+    if start is not None and whole is not None and start >= whole.start and (after is None or query.reverse):
+        reaching = floor(tx, head, at=start, object_id=query.object_id)
+        reaches = reaching is not None and reaching.timerange().overlaps(wanted)
+        low = reaching.start if reaching is not None and reaches else start + 1
+    return Look(
+        low=low,
+        high=high,
+        where=() if query.object_id is None else (eq("object_id", query.object_id),),
+        after=None if after is None else after.start,
+        limit=query.limit,
+        reverse=query.reverse,
+        width=after.width if after else density(head, query.limit),
+    )

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from typing import Final
 
-from tams_common.store import Query, Reader, eq, ge, gt, le
-from tams_common.store.where import Condition
+from tams_common.store import Reader, eq
 from tams_segments.heads import density, extent
-from tams_segments.tables import SEGMENTS, Head
+from tams_segments.tables import Head
 from tams_segments.timeline import Span, is_outside
+from tams_segments.visible import Cells, Look, visible
 
-_SPAN: Final = ("start_ns", "end_ns", "end_inclusive")
+SPAN: Final = ("start_ns", "end_ns", "end_inclusive")
 _STEP: Final = 64
 
 
 def neighbours(tx: Reader, head: Head, *, spans: Sequence[Span]) -> list[Span]:
-    """The stored spans that `spans` could overlap, and a few around them.
+    """The spans to be seen that `spans` could overlap, and a few around them.
 
     A batch that continues the flow costs no query, one that fills a gap two. One that is scattered over a dense flow
     goes on in small steps from item to item, so that it never reads what lies far from all of them.
@@ -28,9 +28,7 @@ def neighbours(tx: Reader, head: Head, *, spans: Sequence[Span]) -> list[Span]:
         before = floor(tx, head, at=inside[at].start)
         if before is not None:
             found[before.start] = before
-        after = _between(
-            tx, head.flow_id, start=inside[at].start, last=max(span.end for span in inside[at:]), limit=limit
-        )
+        after = _between(tx, head, start=inside[at].start, last=max(span.end for span in inside[at:]), limit=limit)
         found.update((span.start, span) for span in after)
         if len(after) < limit:
             break
@@ -40,12 +38,11 @@ def neighbours(tx: Reader, head: Head, *, spans: Sequence[Span]) -> list[Span]:
 
 
 def floor(tx: Reader, head: Head, *, at: int, object_id: str | None = None) -> Span | None:
-    """The last stored span that starts at `at` (ns) or before: the only one that can reach over that moment."""
-    where: tuple[Condition, ...] = (eq("flow_id", head.flow_id), le("start_ns", at))
-    if object_id is not None:
-        where = (*where, eq("object_id", object_id))
-    rows = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, reverse=True, width=density(head, 1))).rows
-    return _span(rows[0]) if rows else None
+    """The last span to be seen that starts at `at` (ns) or before: the only one that can reach over that moment."""
+    where = () if object_id is None else (eq("object_id", object_id),)
+    look = Look(high=at, where=where, limit=1, reverse=True, width=density(head, 1))
+    rows = visible(tx, head, columns=SPAN, look=look).rows
+    return span_of_cells(rows[0]) if rows else None
 
 
 def edges(tx: Reader, head: Head) -> Span | None:
@@ -53,21 +50,18 @@ def edges(tx: Reader, head: Head) -> Span | None:
     whole = extent(head)
     if whole is None:
         return None
-    where, width = (
-        (eq("flow_id", head.flow_id), ge("start_ns", whole.start), le("start_ns", whole.end)),
-        density(head, 1),
-    )
-    first = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, width=width)).rows
-    last = tx.select(SEGMENTS, _SPAN, query=Query(where, limit=1, reverse=True, width=width)).rows
+    low, high, width = whole.start, whole.end, density(head, 1)
+    first = visible(tx, head, columns=SPAN, look=Look(low=low, high=high, limit=1, width=width)).rows
+    last = visible(tx, head, columns=SPAN, look=Look(low=low, high=high, limit=1, reverse=True, width=width)).rows
     if not first or not last:
         return None
-    end = _span(last[0])
-    return Span(_span(first[0]).start, end.end, end.includes_end)
+    end = span_of_cells(last[0])
+    return Span(span_of_cells(first[0]).start, end.end, end.includes_end)
 
 
-def _between(tx: Reader, flow_id: str, *, start: int, last: int, limit: int) -> list[Span]:
-    where = (eq("flow_id", flow_id), gt("start_ns", start), le("start_ns", last))
-    return [_span(row) for row in tx.select(SEGMENTS, _SPAN, query=Query(where, limit=limit)).rows]
+def _between(tx: Reader, head: Head, *, start: int, last: int, limit: int) -> list[Span]:
+    look = Look(low=start + 1, high=last, limit=limit)
+    return [span_of_cells(row) for row in visible(tx, head, columns=SPAN, look=look).rows]
 
 
 def _next(spans: Sequence[Span], at: int, *, reached: int) -> int:
@@ -81,7 +75,8 @@ def _next(spans: Sequence[Span], at: int, *, reached: int) -> int:
     return at
 
 
-def _span(row: tuple[object, ...]) -> Span:
+def span_of_cells(row: Cells) -> Span:
+    """The span in a row of the columns `SPAN`."""
     start, end, includes_end = row
     if not isinstance(start, int) or not isinstance(end, int):
         raise TypeError(f"a segment row without times: {row}")

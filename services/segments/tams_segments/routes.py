@@ -19,6 +19,8 @@ class Handlers(msgspec.Struct, frozen=True, kw_only=True):
     list_segments: Handler
     register_segments: Handler
     delete_segments: Handler
+    list_deletions: Handler
+    get_deletion: Handler
     get_object: Handler
     get_media: Handler
     put_media: Handler
@@ -42,6 +44,8 @@ def routes(h: Handlers) -> tuple[Route, ...]:
         Route("DELETE", "/flows/{flow_id}/segments", h.delete_segments, operation=ops.DELETE_SEGMENTS),
         Route("POST", "/flows/{flow_id}/storage", h.allocate_storage, operation=ops.ALLOCATE_STORAGE),
         Route("GET", "/objects/{object_id}", h.get_object, operation=ops.GET_OBJECT),
+        Route("GET", "/flow-delete-requests", h.list_deletions, operation=ops.LIST_DELETIONS),
+        Route("GET", "/flow-delete-requests/{request_id}", h.get_deletion, operation=ops.GET_DELETION),
         Route("GET", "/media/{key}", h.get_media, operation=ops.GET_MEDIA),
         Route("PUT", "/media/{key}", h.put_media, operation=ops.PUT_MEDIA),
         Route("PUT", "/internal/flows/{flow_id}/deletion", h.delete_flow),

@@ -5,13 +5,16 @@ from tams_common.runtime.service import Built, Parts, Service
 from tams_segments.allocating import Allocator
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
-from tams_segments.deleting import Deleter
+from tams_segments.deleting import Deleter, Pace
+from tams_segments.deletion_requests import Tools
+from tams_segments.deletion_worker import DeletionWorker
 from tams_segments.facts import FlowDirectory
-from tams_segments.handlers.internal import DeleteFlow, GetExtent
+from tams_segments.handlers.deletions import DeleteFlow, DeleteSegments, GetDeletion, ListDeletions
+from tams_segments.handlers.internal import GetExtent
 from tams_segments.handlers.media import Media
 from tams_segments.handlers.objects import GetObject
 from tams_segments.handlers.rendered import RenderSegments
-from tams_segments.handlers.segments import DeleteSegments, ListSegments, RegisterSegments
+from tams_segments.handlers.segments import ListSegments, RegisterSegments
 from tams_segments.handlers.storage import AllocateStorage, ListBackends
 from tams_segments.routes import Handlers, routes
 from tams_segments.tables import TABLES
@@ -28,27 +31,37 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
     collector = Collector(store, backends, clock=clock, lifetime=lifetime, interval=config.collect_interval)
     registrar = Registrar(store, clock=clock, new_id=new_id, labels=labels)
     allocator = Allocator(store, backends, clock=clock, new_id=new_id, lifetime=lifetime)
-    deleter = Deleter(store, clock=clock, new_id=new_id)
+    pace = Pace(budget=config.delete_budget, interval=config.delete_interval)
+    tools = Tools(clock, new_id, batch=config.delete_batch, lifetime=config.delete_expiry * 3600)
+    deleter = Deleter(store, tools=tools, pace=pace)
     media = Media(backends)
 
     def removed() -> None:
         relay.prompt()
         collector.prompt()
 
+    worker = DeletionWorker(store, flows, tools=tools, pace=pace, committed=removed)
+
+    def deleted() -> None:
+        removed()
+        worker.prompt()
+
     handlers = Handlers(
         list_backends=ListBackends(backends, common),
         allocate_storage=AllocateStorage(flows, allocator, config=config, common=common),
         list_segments=ListSegments(store, backends, common=common),
         register_segments=RegisterSegments(flows, registrar, clock=clock, committed=relay.prompt),
-        delete_segments=DeleteSegments(flows, deleter, committed=removed),
+        delete_segments=DeleteSegments(flows, deleter, committed=deleted),
+        list_deletions=ListDeletions(store, common=common, clock=clock),
+        get_deletion=GetDeletion(store, clock=clock),
         get_object=GetObject(store, backends, common=common),
         get_media=media.get,
         put_media=media.put,
-        delete_flow=DeleteFlow(deleter, committed=removed),
+        delete_flow=DeleteFlow(deleter, committed=deleted),
         get_extent=GetExtent(store),
         render_segments=RenderSegments(store, backends),
     )
-    return Built(routes=routes(handlers), behaviours=(relay, collector))
+    return Built(routes=routes(handlers), behaviours=(relay, collector, worker))
 
 
 SERVICE = Service(

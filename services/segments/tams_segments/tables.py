@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from tams_common.model.deletion import DeletionStatus
 from tams_common.outbox import LEASES, OUTBOX
 from tams_common.store import Guard, Projection, Small, Table, Windowed
 from tams_common.store.table import AnyTable
@@ -14,9 +15,10 @@ ObjectState = Literal["allocated", "media", "init"]
 class Head(msgspec.Struct, frozen=True):
     """One row per flow that has or had segments: the lock that every writer of its timeline advances (ADR 0003).
 
-    `version` rises with every change. `first_start`, `last_end` (ns) and `last_inclusive` are the extent, null without
-    segments. `deleting` fences the flow for ever: only another incarnation can take the row over, once `count` is 0.
-    `event_at` is the moment (ns) of the last event of the flow's segments.
+    `version` rises with every change. `count` is of all segments that are stored, `first_start`, `last_end` (ns) and
+    `last_inclusive` are the extent of those to be seen, null without them: `hidden` (`hiding`) is what open deletions
+    of ranges have yet to remove, empty for none. `deleting` fences the flow for ever: only another incarnation can take
+    the row over, once `count` is 0. `event_at` is the moment (ns) of the last event of the flow's segments.
     """
 
     flow_id: str
@@ -28,6 +30,7 @@ class Head(msgspec.Struct, frozen=True):
     last_inclusive: bool = False
     deleting: bool = False
     event_at: int = 0
+    hidden: bytes = b""
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -94,6 +97,31 @@ class Garbage(msgspec.Struct, frozen=True):
     tries: int = 0
 
 
+class DeletionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A deletion that outlasted its DELETE (DEL-1). Times are in ns since the epoch, timeranges text.
+
+    `facts` is what catalog knew of the flow, as JSON: events of the removal tell it; empty for a whole flow, which has
+    no such events. `expiry` and `recency`, the same below zero so that lists come latest first, are null until the end.
+    `error` is the JSON of why it could not be done.
+    """
+
+    id: str
+    flow_id: str
+    incarnation: str
+    timerange: str
+    remaining: str
+    delete_flow: bool
+    status: DeletionStatus
+    created: int
+    updated: int
+    created_by: str | None = None
+    facts: bytes = b""
+    expiry: int | None = None
+    recency: int | None = None
+    error: bytes = b""
+    version: int = 1
+
+
 class Tombstone(msgspec.Struct, frozen=True):
     """The fenced head of a deleted flow, removed at `due` (ns), when no writer that saw the flow can be on its way."""
 
@@ -116,6 +144,14 @@ OBJECTS: Final = Table("objects", MediaObject, key=("id",), paging=Small())
 INIT_USES: Final = Table("init_uses", InitUse, key=("init_object_id", "flow_id"), paging=Windowed())
 ALLOCATIONS: Final = Table("allocations", Allocation, key=("due", "object_id"), paging=Windowed())
 GARBAGE: Final = Table("garbage", Garbage, key=("due", "storage_key"), paging=Windowed())
+DELETION_REQUESTS: Final = Table(
+    "deletion_requests",
+    DeletionRow,
+    key=("id",),
+    sort=("created",),
+    paging=Small(),
+    projections=(Projection("by_status", ("status",)), Projection("by_flow", ("flow_id",))),
+)
 TOMBSTONES: Final = Table("tombstones", Tombstone, key=("due", "flow_id"), paging=Windowed())
 
 TABLES: Final[tuple[AnyTable, ...]] = (
@@ -125,6 +161,7 @@ TABLES: Final[tuple[AnyTable, ...]] = (
     INIT_USES,
     ALLOCATIONS,
     GARBAGE,
+    DELETION_REQUESTS,
     TOMBSTONES,
     OUTBOX,
     LEASES,

@@ -7,18 +7,20 @@ from msgspec import UNSET
 
 from tams_common.clock import Clock, later
 from tams_common.errors import InvalidInput
-from tams_common.events import Subject, segments_added
+from tams_common.events import segments_added
 from tams_common.ids import FlowId, IdSource
 from tams_common.model.facts import FlowFacts
 from tams_common.outbox import stage
 from tams_common.store import Store, Tx
-from tams_common.timerange import EMPTY
 from tams_segments.heads import admit, advanced, extent
+from tams_segments.hiding import with_fresh
+from tams_segments.making_way import make_way
 from tams_segments.registration import Ledger, Rules, names_of
 from tams_segments.rendering import segment_body
 from tams_segments.repository import neighbours
 from tams_segments.requests import SegmentPost
 from tams_segments.tables import HEADS, INIT_USES, OBJECTS, SEGMENTS, Head, InitUse, Segment
+from tams_segments.telling import deleted, subject_of
 from tams_segments.timeline import Span, Timeline, extend, span_of
 
 
@@ -58,7 +60,10 @@ class Registrar:
         stored = tx.get(HEADS, (order.flow_id,))
         head = admit(stored, order.flow_id, incarnation=order.facts.incarnation)
         spans = [span_of(item.timerange) for _, item in order.items]
-        taken = neighbours(tx, head, spans=[span for span in spans if span is not None])
+        wanted = [span for span in spans if span is not None]
+        if head.hidden:
+            head = self._cleared(tx, order, head=head, spans=wanted)
+        taken = neighbours(tx, head, spans=wanted)
         objects = tx.get_many(OBJECTS, ((name,) for name in names_of(item for _, item in order.items)))
         rules = Rules(order.flow_id, order.facts.init_segments, self._labels)
         batch = Batch(head, Ledger(objects.values(), rules, now=now), taken=taken)
@@ -78,6 +83,14 @@ class Registrar:
             )
             batch.write(tx, new_head=stored is None, event_at=last)
         return failures
+
+    def _cleared(self, tx: Tx, order: Order, *, head: Head, spans: Sequence[Span]) -> Head:
+        now = self._clock()
+        way = make_way(tx, head, spans=spans, now=now)
+        if way.gone:
+            told = deleted(way.head, order.facts, runs=way.gone)
+            stage(tx, told, at=later(now, head.event_at), new_id=self._new_id)
+        return way.head
 
 
 class Batch:
@@ -114,6 +127,7 @@ class Batch:
     def write(self, tx: Tx, *, new_head: bool, event_at: int) -> None:
         """Buffers the writes of everything accepted; the head goes with them (ADR 0003)."""
         head = advanced(self._head, count=self._head.count + len(self.rows), covers=self.extent, event_at=event_at)
+        head = with_fresh(head, [row.start_ns for row in self.rows])
         if new_head:
             tx.insert(HEADS, [head])
         else:
@@ -138,15 +152,3 @@ class Batch:
                 for use in stored.values()
             ],
         )
-
-
-def subject_of(flow_id: FlowId, facts: FlowFacts, *, extent: Span | None) -> Subject:
-    """What events of a flow's segments tell about the flow (EVT-16); `extent` is what they cover after the change."""
-    return Subject(
-        flow_id=flow_id,
-        source_id=facts.source_id,
-        flow_collected_by=facts.flow_collected_by,
-        source_collected_by=facts.source_collected_by,
-        incarnation=facts.incarnation,
-        extent=str(EMPTY if extent is None else extent.timerange()),
-    )

@@ -9,17 +9,16 @@ import msgspec
 from tams_common.clock import Clock, date_time
 from tams_common.config import Common
 from tams_common.errors import InvalidInput
-from tams_common.http.codec import json_response, no_content
+from tams_common.http.codec import json_response
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
 from tams_common.objects import Objects
 from tams_common.store import Reader, Store
 from tams_common.timerange import ETERNITY
-from tams_segments.deleting import Deleter
 from tams_segments.facts import FlowDirectory, container_of
 from tams_segments.handlers.paths import flow_id_of
-from tams_segments.reading import Described, Position, SegmentPage, SegmentQuery, described, read_page
+from tams_segments.reading import Described, Position, SegmentPage, SegmentQuery, bounded, described, read_page
 from tams_segments.rendering import with_object_timerange, with_urls
 from tams_segments.requests import Malformed, Posted, at_item, read_segments
 from tams_segments.urls import UrlQuery, UrlWriter
@@ -80,11 +79,11 @@ class ListSegments:
         with_timeranges = params.boolean("include_object_timerange", False)
         needs_objects = with_timeranges or not urls.wants_none
 
-        def read(tx: Reader) -> Found:
-            page = read_page(tx, query)
+        def read(tx: Reader, patient: bool) -> Found:
+            page = read_page(tx, query, patient=patient)
             return page, described(tx, page.object_ids) if needs_objects else {}
 
-        page, objects = await self._store.read(read, bounded=True)
+        page, objects = await bounded(self._store, read)
         bodies = page.bodies
         if with_timeranges:
             bodies = [
@@ -138,26 +137,6 @@ class RegisterSegments:
     def _failed(self, failures: Sequence[Failure | Malformed]) -> list[FailedSegment]:
         time = date_time(self._clock())
         return [_failed_segment(failure, time) for failure in sorted(failures, key=lambda failure: failure.index)]
-
-
-class DeleteSegments:
-    """DELETE (SGD). `committed` is called after each change."""
-
-    def __init__(self, flows: FlowDirectory, deleter: Deleter, *, committed: Callable[[], None]) -> None:
-        self._flows = flows
-        self._deleter = deleter
-        self._committed = committed
-
-    async def __call__(self, request: Request) -> Response:
-        """Removes what lies wholly in the timerange."""
-        flow_id = flow_id_of(request)
-        params = Params.parse(request.query)
-        timerange = params.timerange("timerange") or ETERNITY
-        object_id = params.text("object_id")
-        facts = await self._flows.writable(flow_id, request.context)
-        if await self._deleter.delete_range(flow_id, facts, timerange=timerange, object_id=object_id):
-            self._committed()
-        return no_content()
 
 
 async def _read(body: bytes) -> Posted:
