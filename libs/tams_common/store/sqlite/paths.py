@@ -122,7 +122,7 @@ class Paths:
         select.where(*[condition_text(condition, select.values, row=row) for condition in sorted(rest, key=_last)])
         return self._first(select, most)
 
-    def merge(self, lists: Sequence[Posting], *, after: Place | None, most: int) -> list[Place]:
+    def merge(self, lists: Sequence[Posting], after: Place, *, most: int) -> list[Place]:
         """The rows of the first of `lists` that stand in all others, too: all lists are gone through side by side, in
         the table's own order."""
         texts: list[str] = []
@@ -155,7 +155,7 @@ class Paths:
         select.where(*[condition_text(each, select.values, row=f"+{_ROW}.") for each in self._where])
         return self._first(select, most)
 
-    def scan(self, after: Place | None, *, most: int) -> list[Place]:
+    def scan(self, after: Place, *, most: int) -> list[Place]:
         """The rows that meet the query, by reading all as they lie."""
         select = self._select(_ROW)
         select.source = f"{self._table} AS {_ROW} NOT INDEXED"

@@ -5,25 +5,51 @@ the page begins, and what was begun is given up when it has cost as much as goin
 Costs are counted in rows that are read one after the other.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, Protocol
+
+import msgspec
 
 from tams_common.store.port import Query
-from tams_common.store.sqlite.paths import Paths, Place
+from tams_common.store.sqlite.paths import Paths, Place, Span
 from tams_common.store.sqlite.postings import Posting, Postings
 from tams_common.store.where import Condition
 
-TRIAL: Final = 4000
-"""What is spent before anything is weighed: less than a millisecond."""
+TRIAL: Final = 1000
+"""What is spent before anything is weighed: a few tenths of a millisecond."""
 _PROBE: Final = 2.5
 _NEXT_ROW: Final = 1.5
 _OWN_ROW: Final = 3.0
+_ROW_BY_ID: Final = 10.0
 _ROW_BY_KEY: Final = 25.0
-"""The cost of a look into another list, and of three ways to the row of an entry."""
+"""The cost of a look into another list, and of four ways to the row of an entry, from near to far."""
+_FEW: Final = 4
+"""Of the entries of a list, others are taken to hold one in so many."""
 _FAINT: Final = 3
-"""Where a list promises little it is tried for this part of what everything costs."""
+"""Where a list promises little it is tried for this part of what everything costs, each time so much longer."""
 _MERGED: Final = 2
 """So many lists are gone through side by side for less than all rows are read."""
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """How one goes on: how far for a cost (None: to the end), and to which rows in a span."""
+
+    mark: Callable[[Place | None, float], Place | None]
+    walk: Callable[[Span, int], list[Place]]
+
+
+class Rows(Protocol):
+    """At most so many of the rows beyond a place."""
+
+    def __call__(self, after: Place, *, most: int) -> list[Place]: ...
+
+
+class _Instead(msgspec.Struct, frozen=True):
+    """What the rows beyond a place cost another way, whatever there is to be found."""
+
+    cost: int
+    rows: Rows
 
 
 class Search:
@@ -47,60 +73,80 @@ class Search:
     def _in_own_order(self) -> list[Place]:
         """Along the list that reaches furthest for the same cost."""
         if not self._rest and len(self._lists) == len(self._positive) == 1 and not self._lists[0].merged:
-            return self._walk(self._lists[0], self._after)
+            return self._walk(self._lists[0], (self._after, None), most=self._most)
         walked, mark = self._everything, self._mark(self._everything, self._after, cost=self._trial)
         for posting in self._positive:
             if posting.merged:
                 if self._is_short(posting):
-                    return self._walk(posting, self._after)
+                    return self._walk(posting, (self._after, None), most=self._most)
                 continue
             end = self._mark(posting, self._after, cost=self._trial)
             if end is None:
-                return self._walk(posting, self._after)
+                return self._walk(posting, (self._after, None), most=self._most)
             if mark is not None and self._paths.further(end, mark):
                 walked, mark = posting, end
-        found = self._walk(walked, self._after, until=mark)
-        return found if mark is None or len(found) == self._most else self._rare(walked, mark, found=found)
+        way = _Way(
+            lambda after, cost: self._mark(walked, after, cost=cost),
+            lambda span, most: self._walk(walked, span, most=most),
+        )
+        return self._along(way, mark, instead=self._everything_else)
 
-    def _rare(self, walked: Posting, mark: Place, *, found: list[Place]) -> list[Place]:
-        """A page for which the trial gave little: further along the list while that promises to cost less than
-        everything, and for a part of that where it will hardly do; then everything."""
-        everything, spent = self._paths.about(), self._trial
+    def _in_other_order(self) -> list[Place]:
+        """A short list is sorted; else along the index of the order, whose every row has to be looked at."""
+        for posting in self._positive:
+            if self._is_short(posting):
+                return self._walk(posting, (self._after, None), most=self._most)
+
+        def mark(after: Place | None, cost: float) -> Place | None:
+            return self._paths.row_mark(after, step=self._entries(cost, _ROW_BY_ID))
+
+        way = _Way(mark, lambda span, most: self._paths.row_walk(span, most=most))
+        return self._along(way, mark(self._after, self._trial), instead=self._sorted)
+
+    def _along(self, way: _Way, mark: Place | None, *, instead: Callable[[], _Instead]) -> list[Place]:
+        """A page by `way`, where the trial gets to `mark`: further while that promises to cost less than what can be
+        done instead, and for a part of that, little by little, where it will hardly do."""
+        found = way.walk((self._after, mark), self._most)
+        if mark is None or len(found) == self._most:
+            return found
+        other, spent = instead(), self._trial
         end: Place | None = mark
         while end is not None and len(found) < self._most:
-            promised = spent * (self._most - len(found)) // len(found) if found else everything
-            if spent + promised > everything:
-                promised = everything // _FAINT
-                if spent > promised:
-                    return found + self._everywhere(end, most=self._most - len(found))
-            start, end = end, self._mark(walked, end, cost=promised)
-            found = found + self._walk(walked, start, until=end, most=self._most - len(found))
-            spent += promised
+            missing = self._most - len(found)
+            cost = spent * missing // len(found) if found else other.cost
+            if spent + cost > other.cost:
+                if spent >= other.cost // _FAINT:
+                    return found + other.rows(end, most=missing)
+                cost = min(_FAINT * spent, other.cost // _FAINT)
+            start, end = end, way.mark(end, cost)
+            found = found + way.walk((start, end), missing)
+            spent += cost
         return found
 
-    def _everywhere(self, after: Place, *, most: int) -> list[Place]:
-        """The rows beyond `after`, by what costs the same wherever they are."""
+    def _everything_else(self) -> _Instead:
+        """Going through few lists side by side, or through all rows."""
         negative = [posting for posting in self._lists if posting.negate]
         lists = [*(self._positive or [self._everything]), *negative]
         if self._rest or len(lists) > _MERGED or any(posting.merged for posting in lists):
-            return self._paths.scan(after, most=most)
-        return self._paths.merge(lists, after=after, most=most)
+            return self._all_rows()
+        return _Instead(self._paths.about(), partial(self._paths.merge, lists))
 
-    def _in_other_order(self) -> list[Place]:
-        """A short list is sorted; else along the index of the order; else a longer list, or all rows, sorted."""
+    def _sorted(self) -> _Instead:
+        """Sorting a list that is not too long, or all rows."""
+        instead = self._all_rows()
         for posting in self._positive:
-            if self._is_short(posting):
-                return self._walk(posting, self._after)
-        mark = self._paths.row_mark(self._after, step=self._entries(self._trial, _ROW_BY_KEY))
-        found = self._paths.row_walk((self._after, mark), most=self._most)
-        if mark is None or len(found) == self._most:
-            return found
-        missing, everything = self._most - len(found), self._paths.about()
-        for posting in self._positive:
-            worth = self._entries(everything, self._weight(posting))
-            if self._paths.count(posting, worth) < worth:
-                return found + self._walk(posting, mark, most=missing)
-        return found + self._paths.scan(mark, most=missing)
+            weight = self._weight(posting)
+            most = self._entries(instead.cost, weight)
+            count = self._paths.count(posting, most)
+            if count < most:
+                instead = _Instead(int(count * weight), partial(self._beyond, posting))
+        return instead
+
+    def _beyond(self, posting: Posting, after: Place, *, most: int) -> list[Place]:
+        return self._walk(posting, (after, None), most=most)
+
+    def _all_rows(self) -> _Instead:
+        return _Instead(self._paths.about(), self._paths.scan)
 
     def _is_short(self, posting: Posting) -> bool:
         """Whether all of a list costs less than a trial."""
@@ -114,11 +160,9 @@ class Search:
     def _entries(self, cost: float, weight: float) -> int:
         return max(self._most, int(cost / weight))
 
-    def _walk(
-        self, posting: Posting, after: Place | None, *, until: Place | None = None, most: int | None = None
-    ) -> list[Place]:
+    def _walk(self, posting: Posting, span: Span, *, most: int) -> list[Place]:
         others, rest = self._others(posting)
-        return self._paths.walk(posting, others, rest=rest, span=(after, until), most=most or self._most)
+        return self._paths.walk(posting, others, rest=rest, span=span, most=most)
 
     def _others(self, posting: Posting) -> tuple[Sequence[Posting], Sequence[Condition]]:
         """What is left to ask of an entry: in other lists, and of its row. A row that is near is asked everything,
@@ -132,4 +176,6 @@ class Search:
         """What an entry of a list costs."""
         others, rest = self._others(walked)
         row = _NEXT_ROW if walked == self._everything else _OWN_ROW if walked.own else _ROW_BY_KEY
-        return 1 + _PROBE * len(others) + (row if rest or not self._paths.in_own_order else 0)
+        if not self._paths.in_own_order:
+            return 1 + _PROBE * len(others) + (row / _FEW if others else row)
+        return 1 + _PROBE * len(others) + (row if rest else 0)
