@@ -219,4 +219,5 @@ def _is_prefix(text: str) -> bool:
 
 def _is_address(text: str) -> bool:
     parts = urlsplit(text)
-    return not text or (parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query + parts.fragment)
+    unwanted = parts.query or parts.fragment or parts.username is not None
+    return not text or (parts.scheme in ("http", "https") and bool(parts.hostname) and not unwanted)

@@ -18,7 +18,7 @@ LONGEST: Final = 7 * 24 * 3600
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _INNER: Final = bytes(value ^ 0x36 for value in range(256))
 _OUTER: Final = bytes(value ^ 0x5C for value in range(256))
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -46,12 +46,11 @@ def address(endpoint: str, bucket: str, *, prefix: str = "", virtual: bool) -> A
     """The bucket at `endpoint`, which has no slash at its end: as part of the host's name, or of the path."""
     parts = urlsplit(endpoint)
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    host = f"{bucket}.{name}" if virtual else name
-    port = parts.port if parts.port != _DEFAULT_PORTS[parts.scheme] else None
-    # Signed is the name in lower case and without a default port: what HTTP clients send as their Host.
-    host = host if port is None else f"{host}:{port}"
+    before = f"{bucket}." if virtual else ""
+    # Signed is the name in lower case and without a usual port: what HTTP clients send as their Host.
+    port = "" if parts.port in (None, _USUAL_PORTS[parts.scheme]) else f":{parts.port}"
     path = f"{parts.path}/" if virtual else f"{parts.path}/{bucket}/"
-    return Address(f"{parts.scheme}://{host}", host, path + prefix)
+    return Address(f"{parts.scheme}://{before}{parts.netloc}", f"{before}{name}{port}", path + prefix)
 
 
 def quoted(key: str) -> str:
