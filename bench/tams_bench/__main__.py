@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tams_bench import events, report, service, vast
+from tams_bench import events, lists, report, service, vast
 
 
 def main() -> None:
@@ -16,11 +16,18 @@ def main() -> None:
         "--store", choices=("sqlite", "vast"), default="sqlite", help="vast: its adapter, on the emulator"
     )
     parser.add_argument("--events", action="store_true", help="the event path: Kafka and webhooks")
+    parser.add_argument("--lists", action="store_true", help="lists of 100,000 flows with tags, filtered in every way")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="small flows and short rounds: shows that the bench works")
     parser.add_argument("--write", type=Path, default=None, help="also write the tables to this Markdown file")
     options = parser.parse_args()
-    run = vast.run if options.store == "vast" else events.run if options.events else service.run
+    run = service.run
+    for other, wanted in (
+        (vast.run, options.store == "vast"),
+        (events.run, options.events),
+        (lists.run, options.lists),
+    ):
+        run = other if wanted else run
     with (
         tempfile.TemporaryDirectory(prefix="tams-bench-") as directory,
         Console(stderr=True).status("starting") as status,

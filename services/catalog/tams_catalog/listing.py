@@ -49,10 +49,8 @@ def list_flows(reader: Reader, ask: Ask) -> Listing:
     """Flows, each with the moment at which its segments changed."""
 
     def render(ids: list[str]) -> list[bytes]:
-        bodies, updates = (
-            _cells(reader, FLOWS, "body", ids=ids),
-            _cells(reader, FLOW_INDEX, "segments_updated", ids=ids),
-        )
+        bodies = _cells(reader, FLOWS, column="body", ids=ids)
+        updates = _cells(reader, FLOW_INDEX, column="segments_updated", ids=ids)
         return [with_updates(bodies[flow_id], updates[flow_id]) for flow_id in ids]
 
     return _page(reader, FLOW_INDEX, ask=ask, render=render)
@@ -62,7 +60,7 @@ def list_sources(reader: Reader, ask: Ask) -> Listing:
     """Sources."""
 
     def render(ids: list[str]) -> list[bytes]:
-        bodies = _cells(reader, SOURCES, "body", ids=ids)
+        bodies = _cells(reader, SOURCES, column="body", ids=ids)
         return [bodies[source_id] for source_id in ids]
 
     return _page(reader, SOURCE_INDEX, ask=ask, render=render)
@@ -72,7 +70,7 @@ def list_profiles(reader: Reader, ask: Ask) -> Listing:
     """Profiles."""
 
     def render(ids: list[str]) -> list[bytes]:
-        bodies = _cells(reader, PROFILES, "body", ids=ids)
+        bodies = _cells(reader, PROFILES, column="body", ids=ids)
         return [bodies[profile_id] for profile_id in ids]
 
     return _page(reader, PROFILES, ask=ask, render=render)
@@ -83,10 +81,10 @@ def _page(reader: Reader, table: AnyTable, *, ask: Ask, render: Callable[[list[s
     query = Query(ask.where, (column,), ask.after, ask.limit, ask.order.backwards)
     page = reader.select(table, (column, "id"), query=query)
     ids = [str(id_) for _, id_ in page.rows]
-    return Listing(render(ids), Position(_value(page.rows[-1][0]), ids[-1]) if page.more else None)
+    return Listing(render(ids) if ids else [], Position(_value(page.rows[-1][0]), ids[-1]) if page.more else None)
 
 
-def _cells(reader: Reader, table: AnyTable, column: str, *, ids: list[str]) -> dict[str, Any]:
+def _cells(reader: Reader, table: AnyTable, *, column: str, ids: list[str]) -> dict[str, Any]:
     """One column of rows by their ids."""
     page = reader.select(table, ("id", column), query=Query((IsIn("id", tuple(ids)),)))
     return {str(id_): cell for id_, cell in page.rows}

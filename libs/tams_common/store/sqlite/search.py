@@ -74,15 +74,15 @@ class Search:
         """Along the list that reaches furthest for the same cost."""
         if not self._rest and len(self._lists) == len(self._positive) == 1 and not self._lists[0].merged:
             return self._walk(self._lists[0], (self._after, None), most=self._most)
-        walked, mark = self._everything, self._mark(self._everything, self._after, cost=self._trial)
+        reached: list[tuple[Posting, Place]] = []
         for posting in self._positive:
-            if posting.merged:
-                if self._is_short(posting):
-                    return self._walk(posting, (self._after, None), most=self._most)
-                continue
-            end = self._mark(posting, self._after, cost=self._trial)
-            if end is None:
+            end = self._mark(posting, self._after, cost=self._trial) if not posting.merged else None
+            if self._is_short(posting) if posting.merged else end is None:
                 return self._walk(posting, (self._after, None), most=self._most)
+            if end is not None:
+                reached.append((posting, end))
+        walked, mark = self._everything, self._mark(self._everything, self._after, cost=self._trial)
+        for posting, end in reached:
             if mark is not None and self._paths.further(end, mark):
                 walked, mark = posting, end
         way = _Way(
