@@ -112,6 +112,7 @@ def greeting(host: Host, data: Path, *, token: str) -> str:
   Time-addressable Media Store, API 8.2: every service in one process
 
   URL    {host.url}
+  Docs   {host.url}/docs
   Token  {token}
   Data   {data}
 
