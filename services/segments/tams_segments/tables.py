@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from tams_common.inbox import INBOX, POSITIONS
 from tams_common.model.deletion import DeletionStatus
 from tams_common.outbox import LEASES, OUTBOX
 from tams_common.store import Guard, Projection, Small, Table, Windowed
@@ -52,10 +53,10 @@ class Segment(msgspec.Struct, frozen=True):
 class MediaObject(msgspec.Struct, frozen=True):
     """An object: allocated for a flow, then fixed by its first registration, as media or as init object (SGP-18).
 
-    `reference_count` counts segments (media) or media objects (init). The controlled instance lies in the backend
-    `storage_id` under `storage_key`, which is drawn anew for each allocation, so that an id whose bytes still wait for
-    their removal can be used again; both are null for an object that is held elsewhere. `instances` is the JSON of the
-    uncontrolled ones, empty for none. `created` is in ns since the epoch.
+    `reference_count` counts segments (media) or media objects (init). The first controlled instance lies in the backend
+    `storage_id` under `storage_key`, which is drawn anew for each allocation and copy, so that an id whose bytes still
+    wait for their removal can be used again; both are null for an object that is held elsewhere. `instances` is the
+    JSON of all other instances (`instances`), empty for none. `created` is in ns since the epoch.
     """
 
     id: str
@@ -95,6 +96,32 @@ class Garbage(msgspec.Struct, frozen=True):
     storage_key: str
     storage_id: str
     tries: int = 0
+
+
+class CopyJob(msgspec.Struct, frozen=True):
+    """A controlled instance that is to be made: a copy of the object in the backend `storage_id` under `storage_key`.
+
+    It is worked on from `due` (ns) on; `tries` counts failures. `progress` is the JSON of what has been begun, empty for
+    nothing yet (`copy_jobs`).
+    """
+
+    due: int
+    storage_key: str
+    storage_id: str
+    object_id: str
+    tries: int = 0
+    progress: bytes = b""
+
+
+class FlowRow(msgspec.Struct, frozen=True):
+    """What events have told of a flow, for filters on flows. `tags` are `tag_tokens`; `collected_by` has commas between
+    the ids of the flows that collect it."""
+
+    flow_id: str
+    incarnation: str
+    source_id: str
+    tags: str
+    collected_by: str
 
 
 class DeletionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +171,8 @@ OBJECTS: Final = Table("objects", MediaObject, key=("id",), paging=Small())
 INIT_USES: Final = Table("init_uses", InitUse, key=("init_object_id", "flow_id"), paging=Windowed())
 ALLOCATIONS: Final = Table("allocations", Allocation, key=("due", "object_id"), paging=Windowed())
 GARBAGE: Final = Table("garbage", Garbage, key=("due", "storage_key"), paging=Windowed())
+COPIES: Final = Table("copies", CopyJob, key=("due", "storage_key"), paging=Windowed())
+FLOWS: Final = Table("flows", FlowRow, key=("flow_id",))
 DELETION_REQUESTS: Final = Table(
     "deletion_requests",
     DeletionRow,
@@ -161,8 +190,12 @@ TABLES: Final[tuple[AnyTable, ...]] = (
     INIT_USES,
     ALLOCATIONS,
     GARBAGE,
+    COPIES,
+    FLOWS,
     DELETION_REQUESTS,
     TOMBSTONES,
     OUTBOX,
     LEASES,
+    POSITIONS,
+    INBOX,
 )
