@@ -24,7 +24,7 @@ class Made:
 
 async def test_lost_answers_of_commits_repeat_nothing_in_the_tables() -> None:
     made = Made()
-    async with running(replace(CONFIG, delays=",".join(["1"] * 40)), fault=made) as rig:
+    async with running(replace(CONFIG, delays=",".join(["1"] * 40), lease=100_000), fault=made) as rig:
         luck = random.Random(5)
         endpoint = rig.receiver.at()
         endpoint.answer_by(lambda _: Reply(luck.choice((204, 204, 500))))

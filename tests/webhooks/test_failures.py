@@ -94,7 +94,7 @@ async def test_an_event_without_further_tries_fails_at_once() -> None:
 
 
 async def test_order_holds_whatever_fails() -> None:
-    async with running(replace(CONFIG, delays=",".join(["1"] * 40))) as rig, rig.started():
+    async with running(replace(CONFIG, delays=",".join(["1"] * 40), lease=100_000)) as rig, rig.started():
         endpoint = rig.receiver.at()
         luck = random.Random(7)
         endpoint.answer_by(lambda _: Reply(luck.choice((200, 204, 500, 503))))
