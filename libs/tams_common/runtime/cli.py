@@ -1,4 +1,4 @@
-"""The one script `tams`: run a service or all of them, look after tables, topics and tokens."""
+"""The one script `tams`: run a service or all of them, look after tables, topics, storage and tokens."""
 
 import os
 from importlib.metadata import entry_points
@@ -10,6 +10,7 @@ import msgspec
 from tams_common.config import Common, service_prefix
 from tams_common.errors import TamsError
 from tams_common.runtime import registry
+from tams_common.runtime.storage_cli import storage
 from tams_common.runtime.tables_cli import tables
 from tams_common.runtime.topics_cli import topics
 
@@ -54,7 +55,7 @@ def main() -> None:
 @click.option("--token", default=None, help="Bearer token with every scope [made once, kept in DATA/token].")
 @click.option("--store", default=None, metavar="URL", help="Tables: sqlite:DIRECTORY, sqlite::memory: or vast://….")
 @click.option("--bus", default=None, metavar="URL", help="Events: sqlite:DIRECTORY, sqlite::memory: or kafka://….")
-@click.option("--objects", default=None, metavar="URL", help="Media: local:DIRECTORY or local::memory:.")
+@click.option("--objects", default=None, metavar="URL", help="Media: local:DIRECTORY, local::memory: or s3:FILE.toml.")
 def dev(data: Path, **options: str | None) -> None:
     """Run the whole store in this process; nothing else is needed."""
     from tams_common.runtime import dev, process
@@ -91,6 +92,7 @@ def token(data: Path) -> None:
     click.echo(dev_token(data))
 
 
+main.add_command(storage)
 main.add_command(tables)
 main.add_command(topics)
 
