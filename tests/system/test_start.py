@@ -11,6 +11,7 @@ import pytest
 from tests.stores import SCRIPT, on_sqlite_files
 from tests.system import processes, words
 from tests.system.api import Api
+from tests.system.assemblies import VANISHING
 from tests.system.processes import TOKEN
 
 HEAVY = ("pyarrow", "aiokafka", "aioboto3", "vastdb")
@@ -164,10 +165,14 @@ print(*(name for name in ("sqlite3", *{HEAVY!r}) if name in sys.modules))
 async def test_the_embedded_store_imports_nothing_heavy() -> None:
     code = f"""
 import asyncio, sys
-from tests.system.assemblies import in_memory
+from tams_common.http.message import Request
+from tams_common.runtime import registry
+from tams_common.runtime.host import Host
 async def main():
-    async with in_memory(None) as api:
-        await api.get("/service")
+    host = Host(registry.load_all(), {VANISHING!r}, migrate=True)
+    await host.start()
+    assert (await host.app(Request("GET", "/docs"))).status == 200
+    await host.stop()
 asyncio.run(main())
 print("imported", *(name for name in {HEAVY!r} if name in sys.modules))
 """

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import pytest
 from click.testing import CliRunner
 
+from tams_common.runtime import registry
 from tams_common.runtime.cli import main
 
 Tables: TypeAlias = Callable[..., list[str]]
@@ -34,12 +35,10 @@ def states(lines: list[str]) -> dict[str, str]:
 
 
 ALL_ON = {
-    "flows.by_source": "enabled",
-    "collections.by_collector_source": "enabled",
-    "collections.by_member_source": "enabled",
-    "segments.by_object": "enabled",
-    "event_log.by_key": "enabled",
-    "event_log.by_id": "enabled",
+    f"{table.name}.{projection.name}": "enabled"
+    for service in registry.load_all()
+    for table in service.tables
+    for projection in table.projections
 }
 
 
@@ -92,7 +91,7 @@ def test_projections_are_switched_together_or_by_name(tables: Tables) -> None:
         (["--table", "nothing"], "there is no table 'nothing'; there are: allocations, attempts, collections, "),
         (["--table", "heads"], "table heads has no projections"),
         (["--table", "flows", "--projection", "x"], "table flows has no projection 'x'; there are: by_source"),
-        (["--projection", "x"], "the tables have no projection 'x'; there are: by_collector_source, "),
+        (["--projection", "x"], "the tables have no projection 'x'; there are: by_codec, by_collector_source, "),
     ],
 )
 @pytest.mark.parametrize("verb", ["enable", "disable", "status"])
