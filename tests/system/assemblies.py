@@ -1,5 +1,5 @@
-"""The assemblies on which the same story runs: one process in memory, one on files, a process per service, and the same
-on Kafka."""
+"""The assemblies on which the same story runs: one process in memory, one on files, one with its media in S3, a process
+per service, and the same on Kafka."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -8,11 +8,13 @@ from typing import TypeAlias
 
 from tams_common.runtime import registry
 from tams_common.runtime.host import Host
+from tests import seaweed
 from tests.kafka import broker, new_prefix
 from tests.stores import environ_of
 from tests.system import processes
 from tests.system.api import Api
 from tests.system.processes import ENCRYPTION_KEY, TOKEN
+from tools.seaweed import write_storage_file
 
 Assembly: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Api]]
 
@@ -71,9 +73,27 @@ async def on_kafka(scratch: Path) -> AsyncIterator[Api]:
         yield await stack.enter_async_context(Api(children["api-gateway"][0].url, TOKEN))
 
 
+@asynccontextmanager
+async def on_s3(scratch: Path) -> AsyncIterator[Api]:
+    """As `on_files`, with the media in two buckets of their own, the first one the default."""
+    path = scratch / "storage.toml"
+    near, far = seaweed.new_bucket(), seaweed.new_bucket()
+    write_storage_file(
+        path,
+        seaweed.server().backend(near, label="near", default=True, tags={"speed": "fast"}),
+        seaweed.server().backend(far, label="far", prefix="tams/", get_urls=["presigned", "plain"]),
+    )
+    objects = f"s3:{path}"
+    status, output = await processes.run("storage", "init", "--create", "--objects", objects)
+    assert status == 0, output
+    async with processes.dev(scratch / "data", "--objects", objects) as child, Api(child.url, TOKEN) as api:
+        yield api
+
+
 ASSEMBLIES: dict[str, Assembly] = {
     "memory": in_memory,
     "files": on_files,
     "processes": in_processes,
     "kafka": on_kafka,
+    "s3": on_s3,
 }
