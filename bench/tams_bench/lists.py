@@ -32,12 +32,12 @@ LIBRARIES: Final = ("aiohttp", "uvloop", "msgspec")
 LIMIT: Final = 30
 METHOD: Final = """\
 Two catalogs on SQLite, of {many:,} and of {few:,} flows with some eight tokens of tags each. Unfiltered pages and
-single filters are asked of a real `tams dev` on each of them over a kept-alive connection. Conjunctions and negations are
-asked of the catalog's own use case within this process; beside it, on a thread as well, the same page is put together
-by hand: with the fastest of up to eight SQL statements on the same tables, found out before, and the same bodies. What
-others feel is the 99th percentile of `GET /flows/{{id}}` by four clients while one more asks for a list that reads all
-rows, over and over, against the same without it. Each figure is the median of the ratios of {rounds} rounds in which
-ours and the reference are measured next to each other; the smallest and largest ratio stand beside it.
+single filters are asked of a real `tams dev` on each of them over a kept-alive connection. Conjunctions and negations
+are asked of the catalog's own use case within this process; beside it, on a thread as well, the same page is put
+together by hand: with the fastest of up to eight SQL statements on the same tables, found out before, and the same
+bodies. What others feel is the 99th percentile of `GET /flows/{{id}}` by four clients while one more asks for a list
+that reads all rows, over and over, against the same without it. Each figure is the median of the ratios of {rounds}
+rounds in which ours and the reference are measured next to each other; the smallest and largest ratio stand beside it.
 """
 SINGLE: Final = {
     "no filter": "",

@@ -6,8 +6,9 @@ from tams_common.model.technical import Technical
 
 
 def parse_flow(data: bytes) -> Flow | ProfileFlow:
-    """Reads a flow; raises `InvalidInput` that names the member at fault. An empty `profile_id` is none (T-16)."""
-    if decode_json(data, FlowLink).profile_id:
+    """Reads a flow; raises `InvalidInput` that names the member at fault."""
+    profile_id = decode_json(data, FlowLink).profile_id
+    if profile_id:
         return decode_json(data, ProfileFlow)
     technical: Technical = decode_json(data, Technical)
-    return Flow(decode_json(data, FlowCommon), technical)
+    return Flow(decode_json(data, FlowCommon), technical, profile_id)
