@@ -26,7 +26,7 @@ class Place(msgspec.Struct, frozen=True):
 
     object_id: str
     put_url: PutUrl
-    presigned: bool = True
+    presigned: bool
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -52,9 +52,8 @@ class Allocator:
         self, flow_id: FlowId, wanted: StoragePost, *, container: str, count: int, base_url: str
     ) -> Places:
         """Allocates the named objects, or `count` fresh ones; raises `InvalidInput` for ids that exist (STO-4)."""
-        if wanted.presigned is False:
-            raise InvalidInput("every backend here takes presigned uploads only (STO-13)", field="$.presigned")
         objects = self._backend(wanted)
+        presigned = _presigned(objects, wanted)
         kind = next(
             (given for given in (wanted.content_type, wanted.content_type_alias) if given is not UNSET), container
         )
@@ -73,8 +72,8 @@ class Allocator:
             for name in names
         ]
         await self._store.run(lambda tx: self._insert(tx, rows, now=now))
-        sign = objects.signer(base_url).put_url
-        return Places([Place(row.id, PutUrl(sign(row.storage_key or "", kind), kind)) for row in rows])
+        sign = objects.signer(base_url).put_url if presigned else lambda key, _: objects.plain_url(key)
+        return Places([Place(row.id, PutUrl(sign(row.storage_key or "", kind), kind), presigned) for row in rows])
 
     def _backend(self, wanted: StoragePost) -> Objects:
         if wanted.storage_id is UNSET:
@@ -93,3 +92,16 @@ class Allocator:
             raise InvalidInput(f"object_ids that already exist: {named} (STO-4)", field="$.object_ids")
         tx.insert(OBJECTS, rows)
         tx.insert(ALLOCATIONS, [Allocation(now + self._lifetime, row.id) for row in rows])
+
+
+def _presigned(objects: Objects, wanted: StoragePost) -> bool:
+    """Whether the URLs are to be presigned, as they are where there is a choice (STO-11); raises `InvalidInput`."""
+    offered = objects.writing
+    if wanted.presigned is UNSET:
+        return offered.presigned
+    if not (offered.presigned if wanted.presigned else offered.plain):
+        kind = "presigned" if wanted.presigned else "plain"
+        raise InvalidInput(
+            f"backend {objects.backend.id} takes no uploads by {kind} URLs (STO-13)", field="$.presigned"
+        )
+    return wanted.presigned

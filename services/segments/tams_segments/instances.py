@@ -77,7 +77,7 @@ def with_instances(known: MediaObject, instances: Iterable[Instance]) -> MediaOb
         rest.remove(first)
     encoded = _encode(rest) if rest else b""
     if len(encoded) > INSTANCES_LIMIT:
-        raise InvalidInput(f"the object's instances would have more than {INSTANCES_LIMIT} bytes", field="$.url")
+        raise InvalidInput(f"the object's instances would have more than {INSTANCES_LIMIT} bytes", field="get_urls")
     return msgspec.structs.replace(
         known,
         storage_id=None if first is None else first.storage_id,

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 from msgspec import UNSET
@@ -10,11 +9,9 @@ from msgspec import UNSET
 from tams_common.errors import InvalidInput
 from tams_common.ids import FlowId
 from tams_common.timerange import TimeFormatError, TimeRange
+from tams_segments.instances import Uncontrolled, further, instances_of, with_instances
 from tams_segments.requests import SegmentPost, UrlPost
 from tams_segments.tables import MediaObject
-
-INSTANCES_LIMIT: Final = 64 * 1024
-"""Bytes of an object's uncontrolled instances as JSON, well within what a cell holds."""
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -100,7 +97,8 @@ class Ledger:
             raise _changes("object_timerange", timerange)
         self._check_init(known.init_object_id is not None)
         _check_within(_on_object(item), timerange)
-        if any(url not in instances_of(known) for url in item.get_urls):
+        instances = further(known) if item.get_urls else ()
+        if any(Uncontrolled(url.url, url.label) not in instances for url in item.get_urls):
             raise InvalidInput(
                 f"object {known.id!r} is registered: add instances by POST /objects/{{objectId}}/instances",
                 field="get_urls",
@@ -146,18 +144,7 @@ class Ledger:
         taken = sorted(self._rules.labels.intersection(labels))
         if taken:
             raise InvalidInput(f"the label {taken[0]!r} belongs to a storage backend (SGP-16)", field="get_urls")
-        instances = msgspec.json.encode(urls)
-        if len(instances) > INSTANCES_LIMIT:
-            raise InvalidInput(f"get_urls has more than {INSTANCES_LIMIT} bytes", field="get_urls")
-        return msgspec.structs.replace(known, instances=instances)
-
-
-_instances: Final = msgspec.json.Decoder(tuple[UrlPost, ...])
-
-
-def instances_of(known: MediaObject) -> tuple[UrlPost, ...]:
-    """The uncontrolled instances of an object."""
-    return _instances.decode(known.instances) if known.instances else ()
+        return with_instances(known, (*instances_of(known), *(Uncontrolled(url.url, url.label) for url in urls)))
 
 
 def names_of(items: Iterable[SegmentPost]) -> set[str]:

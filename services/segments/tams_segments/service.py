@@ -18,6 +18,7 @@ from tams_segments.handlers.segments import ListSegments, RegisterSegments
 from tams_segments.handlers.storage import AllocateStorage, ListBackends
 from tams_segments.routes import Handlers, routes
 from tams_segments.tables import TABLES
+from tams_segments.urls import UrlWriters
 from tams_segments.writing import Registrar
 
 
@@ -34,7 +35,7 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
     pace = Pace(budget=config.delete_budget, interval=config.delete_interval)
     tools = Tools(clock, new_id, batch=config.delete_batch, lifetime=config.delete_expiry * 3600)
     deleter = Deleter(store, tools=tools, pace=pace)
-    media = Media(backends)
+    media, writers = Media(backends), UrlWriters(backends, parts.registry)
 
     def removed() -> None:
         relay.prompt()
@@ -49,17 +50,17 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
     handlers = Handlers(
         list_backends=ListBackends(backends, common),
         allocate_storage=AllocateStorage(flows, allocator, config=config, common=common),
-        list_segments=ListSegments(store, backends, common=common),
+        list_segments=ListSegments(store, writers, common=common),
         register_segments=RegisterSegments(flows, registrar, clock=clock, committed=relay.prompt),
         delete_segments=DeleteSegments(flows, deleter, committed=deleted),
         list_deletions=ListDeletions(store, common=common, clock=clock),
         get_deletion=GetDeletion(store, clock=clock),
-        get_object=GetObject(store, backends, common=common),
+        get_object=GetObject(store, writers, common=common),
         get_media=media.get,
         put_media=media.put,
         delete_flow=DeleteFlow(deleter, committed=deleted),
         get_extent=GetExtent(store),
-        render_segments=RenderSegments(store, backends),
+        render_segments=RenderSegments(store, writers),
     )
     return Built(routes=routes(handlers), behaviours=(relay, collector, worker))
 

@@ -101,8 +101,8 @@ class Garbage(msgspec.Struct, frozen=True):
 class CopyJob(msgspec.Struct, frozen=True):
     """A controlled instance that is to be made: a copy of the object in the backend `storage_id` under `storage_key`.
 
-    It is worked on from `due` (ns) on; `tries` counts failures. `progress` is the JSON of what has been begun, empty for
-    nothing yet (`copy_jobs`).
+    It is worked on from `due` (ns) on; `tries` counts failures. `progress` is the JSON of what has been begun, empty
+    for nothing yet (`copy_jobs`).
     """
 
     due: int

@@ -1,18 +1,21 @@
 """Which URLs of an object a request gets, and how they are written (SEG-11 to SEG-19, URL-1 to URL-12)."""
 
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from tams_common.http.query import Params
 from tams_common.http.tags import tag_query
 from tams_common.objects import Backend, Objects
 from tams_common.tags import TagQuery
-from tams_segments.requests import UrlPost
+from tams_segments.instances import Stored, Uncontrolled, further
 
 _encode: Final = msgspec.json.Encoder().encode
-_read_instances: Final = msgspec.json.Decoder(tuple[UrlPost, ...]).decode
 
 
 class UrlQuery(msgspec.Struct, frozen=True):
@@ -42,13 +45,13 @@ class UrlQuery(msgspec.Struct, frozen=True):
         """Whether no URL can meet the query, so that no object need be looked up (URL-12)."""
         return self.labels is not None and not self.labels
 
-    def takes_controlled(self, backend: Backend) -> bool:
-        """Whether presigned URLs of this backend meet the query."""
-        if self.presigned is False or (self.labels is not None and backend.label not in self.labels):
+    def takes_backend(self, backend: Backend) -> bool:
+        """Whether URLs of this backend meet the query, `presigned` aside."""
+        if self.labels is not None and backend.label not in self.labels:
             return False
         return (self.storage_ids is None or backend.id in self.storage_ids) and self.tags.matches(backend.tags)
 
-    def takes_uncontrolled(self, instance: UrlPost) -> bool:
+    def takes_uncontrolled(self, instance: Uncontrolled) -> bool:
         """Whether a URL outside of every backend meets the query: it is not presigned and has no tags (T-29, T-30)."""
         if self.presigned or self.storage_ids is not None:
             return False
@@ -67,56 +70,105 @@ class VerboseStorage(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: dict[str, str | list[str]] = {}
 
 
-class Stored(Protocol):
-    """Where the bytes of an object are: all that its URLs depend on, as `MediaObject` has it."""
+class _Way(NamedTuple):
+    """One kind of URL of a backend: what makes it of a key, and what follows it in the JSON of every object there."""
 
-    @property
-    def storage_id(self) -> str | None: ...
-    @property
-    def storage_key(self) -> str | None: ...
-    @property
-    def instances(self) -> bytes: ...
+    url_of: Callable[[str], str]
+    ending: bytes
 
 
 class UrlWriter:
     """Writes the `get_urls` of objects for one request; what is the same for all of them is worked out once.
 
+    A backend is only asked to sign when an object of the answer lies there, so that one whose credentials have ended
+    does not stop the others. `signed` counts signatures by backend.
+    """
+
+    def __init__(
+        self, query: UrlQuery, backends: Mapping[str, Objects], *, base_url: str, signed: Counter[str]
+    ) -> None:
+        self._query = query
+        self._backends = backends
+        self._base_url = base_url
+        self._signed = signed
+        self._known: dict[str, tuple[_Way, ...]] = {}
+
+    def urls(self, media: Stored | None) -> bytes:
+        """The JSON array of an object's URLs that meet the query; instances that are being copied have none (T-62)."""
+        if media is None:
+            return b"[]"
+        parts: list[bytes] = []
+        if media.storage_id is not None and media.storage_key is not None:
+            parts += self._controlled(media.storage_id, media.storage_key)
+        if media.instances:
+            for instance in further(media):
+                if isinstance(instance, Uncontrolled):
+                    if self._query.takes_uncontrolled(instance):
+                        parts.append(self._uncontrolled(instance))
+                elif instance.ready:
+                    parts += self._controlled(instance.storage_id, instance.storage_key)
+        return b"[%b]" % b",".join(parts)
+
+    def _controlled(self, storage_id: str, key: str) -> list[bytes]:
+        ways = self._known.get(storage_id)
+        if ways is None:
+            ways = self._known[storage_id] = tuple(self._ways(storage_id))
+        return [b'{"url":%b%b' % (_encode(url_of(key)), ending) for url_of, ending in ways]
+
+    def _ways(self, storage_id: str) -> Iterator[_Way]:
+        """Presigned URLs first: they work for every client (URL-8). Both kinds share label and id (URL-4)."""
+        objects = self._backends.get(storage_id)
+        if objects is None or not self._query.takes_backend(objects.backend):
+            return
+        if objects.reading.presigned and self._query.presigned is not False:
+            yield _Way(self._signing(objects), _ending(objects.backend, presigned=True, verbose=self._query.verbose))
+        if objects.reading.plain and not self._query.presigned:
+            yield _Way(objects.plain_url, _ending(objects.backend, presigned=False, verbose=self._query.verbose))
+
+    def _signing(self, objects: Objects) -> Callable[[str], str]:
+        sign, signed, name = objects.signer(self._base_url).get_url, self._signed, objects.backend.id
+
+        def counted(key: str) -> str:
+            signed[name] += 1
+            return sign(key)
+
+        return counted
+
+    def _uncontrolled(self, known: Uncontrolled) -> bytes:
+        ending = b',"controlled":false}' if self._query.verbose else b"}"
+        return b'{"url":%b,"label":%b%b' % (_encode(known.url), _encode(known.label), ending)
+
+
+class UrlWriters(Collector):
+    """Makes the writer of each request, and tells how many URLs they have signed.
+
     `base_url` is the address under which the client reaches the store.
     """
 
-    def __init__(self, query: UrlQuery, backends: Sequence[Objects], *, base_url: str) -> None:
-        self._query = query
-        self._controlled: dict[str, tuple[Callable[[str], str], bytes]] = {
-            objects.backend.id: (objects.signer(base_url).get_url, _ending(objects.backend, query.verbose))
-            for objects in backends
-            if query.takes_controlled(objects.backend)
-        }
+    def __init__(self, backends: Sequence[Objects], registry: CollectorRegistry) -> None:
+        self._backends: dict[str, Objects] = {objects.backend.id: objects for objects in backends}
+        self._signed: Counter[str] = Counter()
+        registry.register(self)
 
-    def urls(self, media: Stored | None) -> bytes:
-        """The JSON array of an object's URLs that meet the query."""
-        if media is None:
-            return b"[]"
-        key, controlled = media.storage_key, self._controlled.get(media.storage_id or "")
-        own = (
-            b"" if key is None or controlled is None else b'{"url":%b%b' % (_encode(controlled[0](key)), controlled[1])
-        )
-        if not media.instances:
-            return b"[%b]" % own
-        parts = [own] if own else []
-        elsewhere = _read_instances(media.instances)
-        parts += [self._uncontrolled(known) for known in elsewhere if self._query.takes_uncontrolled(known)]
-        return b"[%b]" % b",".join(parts)
+    def writer(self, query: UrlQuery, base_url: str) -> UrlWriter:
+        """The writer of one request."""
+        return UrlWriter(query, self._backends, base_url=base_url, signed=self._signed)
 
-    def _uncontrolled(self, known: UrlPost) -> bytes:
-        ending = b',"controlled":false}' if self._query.verbose else b"}"
-        return _encode(known)[:-1] + ending
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The metrics as the registry wants them."""
+        signed = CounterMetricFamily("tams_urls_signed", "URLs signed for reading", labels=("storage_id",))
+        for name in self._backends:
+            signed.add_metric((name,), self._signed[name])
+        yield signed
 
 
-def _ending(backend: Backend, verbose: bool) -> bytes:
+def _ending(backend: Backend, *, presigned: bool, verbose: bool) -> bytes:
     """What follows the URL itself: the same for every object of a backend."""
-    label = b"" if backend.label is None else b',"label":%b' % _encode(backend.label)
+    start = b',"presigned":%b' % (b"true" if presigned else b"false")
+    if backend.label is not None:
+        start = b'%b,"label":%b' % (start, _encode(backend.label))
     if not verbose:
-        return b',"presigned":true%b}' % label
+        return start + b"}"
     more = VerboseStorage(
         storage_id=backend.id,
         store_type=backend.store_type,
@@ -126,4 +178,4 @@ def _ending(backend: Backend, verbose: bool) -> bytes:
         availability_zone=backend.availability_zone,
         tags=backend.tags,
     )
-    return b',"presigned":true%b,"controlled":true,%b' % (label, _encode(more)[1:])
+    return b'%b,"controlled":true,%b' % (start, _encode(more)[1:])

@@ -11,12 +11,11 @@ from tams_common.http.codec import json_response
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
-from tams_common.objects import Objects
 from tams_common.store import Reader, Store
 from tams_segments.reading import objects_of
 from tams_segments.references import FlowPage, flows_of
 from tams_segments.tables import MediaObject
-from tams_segments.urls import UrlQuery, UrlWriter
+from tams_segments.urls import UrlQuery, UrlWriter, UrlWriters
 
 
 class InitObject(msgspec.Struct, frozen=True):
@@ -41,9 +40,9 @@ class ObjectBody(msgspec.Struct, frozen=True):
 class GetObject:
     """GET and HEAD (OBJ)."""
 
-    def __init__(self, store: Store, backends: Sequence[Objects], *, common: Common) -> None:
+    def __init__(self, store: Store, writers: UrlWriters, *, common: Common) -> None:
         self._store = store
-        self._backends = backends
+        self._writers = writers
         self._maximum = common.max_limit
 
     async def __call__(self, request: Request) -> Response:
@@ -63,7 +62,7 @@ class GetObject:
             return objects, flows_of(tx, known, after=after, limit=paging.limit)
 
         objects, page = await self._store.read(read, bounded=True)
-        writer = UrlWriter(urls, self._backends, base_url=request.context.base_url)
+        writer = self._writers.writer(urls, request.context.base_url)
         return json_response(
             _body(objects[name], objects, page=page, writer=writer), headers=paging.headers(page.following)
         )

@@ -8,12 +8,11 @@ import msgspec
 from tams_common.http.codec import decode_json, json_response
 from tams_common.http.message import Request, Response
 from tams_common.model.rendering import Rendered, Rendering
-from tams_common.objects import Objects
 from tams_common.store import Store
 from tams_segments.handlers.segments import dressed
 from tams_segments.reading import Described, SegmentPage, described
 from tams_segments.rendering import with_object_timerange
-from tams_segments.urls import UrlQuery, UrlWriter
+from tams_segments.urls import UrlQuery, UrlWriters
 
 
 class _Named(msgspec.Struct):
@@ -26,9 +25,9 @@ _named: Final = msgspec.json.Decoder(_Named)
 class RenderSegments:
     """POST rendered."""
 
-    def __init__(self, store: Store, backends: Sequence[Objects]) -> None:
+    def __init__(self, store: Store, writers: UrlWriters) -> None:
         self._store = store
-        self._backends = backends
+        self._writers = writers
 
     async def __call__(self, request: Request) -> Response:
         """The segments of the body as GET shows them (EVT-11); an object that is gone by now has no URLs."""
@@ -50,7 +49,7 @@ class RenderSegments:
         query = url_query(asked)
         if query.wants_none:
             return bodies
-        writer = UrlWriter(query, self._backends, base_url=asked.base_url)
+        writer = self._writers.writer(query, asked.base_url)
         return dressed(page, objects, bodies=bodies, urls=writer.urls)
 
 

@@ -13,7 +13,6 @@ from tams_common.http.codec import json_response
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
-from tams_common.objects import Objects
 from tams_common.store import Reader, Store
 from tams_common.timerange import ETERNITY
 from tams_segments.facts import FlowDirectory, container_of
@@ -21,7 +20,7 @@ from tams_segments.handlers.paths import flow_id_of
 from tams_segments.reading import Described, Position, SegmentPage, SegmentQuery, bounded, described, read_page
 from tams_segments.rendering import with_object_timerange, with_urls
 from tams_segments.requests import Malformed, Posted, at_item, read_segments
-from tams_segments.urls import UrlQuery, UrlWriter
+from tams_segments.urls import UrlQuery, UrlWriters
 from tams_segments.writing import Failure, Order, Registrar
 
 _LARGE: Final = 256 * 1024
@@ -57,9 +56,9 @@ class FailedSegments(msgspec.Struct, frozen=True):
 class ListSegments:
     """GET and HEAD (SEG)."""
 
-    def __init__(self, store: Store, backends: Sequence[Objects], *, common: Common) -> None:
+    def __init__(self, store: Store, writers: UrlWriters, *, common: Common) -> None:
         self._store = store
-        self._backends = backends
+        self._writers = writers
         self._common = common
 
     async def __call__(self, request: Request) -> Response:
@@ -91,7 +90,7 @@ class ListSegments:
                 for body, name in zip(bodies, page.object_ids, strict=True)
             ]
         if not urls.wants_none:
-            writer = UrlWriter(urls, self._backends, base_url=request.context.base_url)
+            writer = self._writers.writer(urls, request.context.base_url)
             bodies = dressed(page, objects, bodies=bodies, urls=writer.urls)
         headers = paging.headers(page.following, count=len(bodies), reverse=query.reverse, timerange=page.timerange)
         return json_response(b"[%b]" % b",".join(bodies), headers=headers)
