@@ -14,6 +14,10 @@ STORE ?= sqlite
 KILLS ?= 100
 SEED ?= 1
 
+# Where the store of the demo keeps its media: local, or s3 (a SeaweedFS server for the time of the demo)
+OBJECTS ?= local
+DEMO = $(if $(filter s3,$(OBJECTS)),-m tools.seaweed --fresh -- $(BIN)/python -m tams_demo --objects {},-m tams_demo)
+
 BIN := .venv/bin
 CODE := libs services demo bench tests tools
 
@@ -31,8 +35,11 @@ run: setup ## Start the whole store on http://127.0.0.1:4010, data in .tams/ (AR
 test: setup ## Run every test (ARGS="tests/common -x"; STORE=vast for the system tests on VAST DB)
 	@TAMS_TEST_STORE=$(STORE) $(BIN)/python -m pytest $(ARGS)
 
-demo: setup ## Real media in and out (URL=http://… TOKEN=… FILE=clip.mp4; without URL a store of its own)
-	@TAMS_DEMO_TOKEN="$${TOKEN:-$${TAMS_DEMO_TOKEN:-}}" $(BIN)/python -m tams_demo $(if $(URL),--url "$(URL)") $(if $(FILE),--file "$(FILE)") $(ARGS)
+demo: setup ## Real media in and out (URL=http://… TOKEN=… FILE=clip.mp4; without URL a store of its own, OBJECTS=s3)
+	@TAMS_DEMO_TOKEN="$${TOKEN:-$${TAMS_DEMO_TOKEN:-}}" $(BIN)/python $(DEMO) $(if $(URL),--url "$(URL)") $(if $(FILE),--file "$(FILE)") $(ARGS)
+
+seaweedfs: setup ## Start an S3 store (SeaweedFS) on loopback, data in .tams/seaweedfs
+	@exec $(BIN)/python -m tools.seaweed $(ARGS)
 
 kafka: setup ## Start one Apache Kafka broker on loopback, data in .tams/kafka (ARGS=--help)
 	@exec $(BIN)/python -m tools.kafka $(ARGS)

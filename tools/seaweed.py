@@ -29,6 +29,7 @@ START_SECONDS: Final = 60.0
 DOMAIN: Final = "s3.localhost"
 """Buckets are also reached as `BUCKET.s3.localhost`."""
 BUCKET: Final = "tams"
+_INTERRUPTED: Final = 130
 _PROBED: Final = "probed"
 _STARTED: Final = "Press Ctrl+C to stop all components"
 _SOCKETS: Final = Path("/tmp")  # noqa: S108 — the server's choice
@@ -91,7 +92,10 @@ class Seaweed:
         log = self.data / "seaweed.log"
         seen = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
-            self._process = subprocess.Popen(self._command(program), stdout=output, stderr=subprocess.STDOUT)
+            # Ctrl-C is for whoever started it, who then stops it.
+            self._process = subprocess.Popen(
+                self._command(program), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
         try:
             self._wait(log, seen)
         except BaseException:
@@ -228,18 +232,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--fresh", action="store_true", help="on a folder that goes with it instead")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run beside it; {} becomes the URL")
     options = parser.parse_args(arguments)
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder: AbstractContextManager[str] = nullcontext(str(options.data))
     with tempfile.TemporaryDirectory(prefix="tams-s3-") if options.fresh else folder as data:
         server = Seaweed(Path(data))
         try:
             server.start()
-            return _run(server, options.command)
+            return _run(server, command)
         except (CannotRun, Failed) as error:
             print(f"seaweed: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            return 130 if options.command else 0
+            return _INTERRUPTED if command else 0
         finally:
             server.stop()
 

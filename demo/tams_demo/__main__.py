@@ -39,6 +39,7 @@ class Options:
 
     url: str | None
     token: str | None
+    objects: str | None
     file: Path | None
     seconds: int
     segment: Fraction
@@ -53,6 +54,7 @@ def parse(arguments: Sequence[str]) -> Options:
         "--url", type=_address, help="a TAMS store; without it, `tams dev` is started on a temporary directory"
     )
     parser.add_argument("--token", help="its bearer token; better given as TAMS_DEMO_TOKEN in the environment")
+    parser.add_argument("--objects", help="where the store that is started keeps media, as in TAMS_OBJECTS_URL")
     parser.add_argument("--file", type=Path, help="a clip of your own, in any container that FFmpeg reads")
     parser.add_argument("--seconds", type=_positive, default=60, help="how much to make without a file [60]")
     parser.add_argument("--segment", type=_duration, default=Fraction(2), help="seconds in a segment [2]")
@@ -63,6 +65,7 @@ def parse(arguments: Sequence[str]) -> Options:
     return Options(
         url=given.url or None,
         token=given.token or os.environ.get("TAMS_DEMO_TOKEN") or None,
+        objects=given.objects or None,
         file=given.file,
         seconds=given.seconds,
         segment=given.segment,
@@ -101,7 +104,7 @@ async def _tell(options: Options, recording: Recording, *, folder: Path, report:
     async with AsyncExitStack() as stack:
         if options.url is None:
             with report.step("start", "store of its own", total=1) as step:
-                address = await stack.enter_async_context(running_store(folder / "store"))
+                address = await stack.enter_async_context(running_store(folder / "store", objects=options.objects))
                 step.advance()
         else:
             address = Address(options.url, options.token)

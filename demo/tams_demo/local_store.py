@@ -30,10 +30,11 @@ class Address:
 
 
 @asynccontextmanager
-async def running_store(data: Path) -> AsyncIterator[Address]:
+async def running_store(data: Path, *, objects: str | None = None) -> AsyncIterator[Address]:
     """`tams dev` on `data` and a free port, ready to serve; it has ended when the block is left, however it is left.
 
-    Raises `StoreError` if it cannot be started.
+    `objects` is where it keeps media, as in `TAMS_OBJECTS_URL`; without it in `data`. Raises `StoreError` if it cannot
+    be started.
     """
     command = Path(sys.executable).with_name("tams")
     # What configures some other store must not reach this one.
@@ -41,6 +42,7 @@ async def running_store(data: Path) -> AsyncIterator[Address]:
     try:
         process = await asyncio.create_subprocess_exec(
             *(str(command), "dev", "--listen", "127.0.0.1:0", "--data", str(data)),
+            *(("--objects", objects) if objects else ()),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=environment | {"PYTHONUNBUFFERED": "1"},

@@ -10,7 +10,7 @@ from tams_demo.__main__ import parse
 def test_without_options_a_minute_is_made_for_a_store_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAMS_DEMO_TOKEN", raising=False)
     options = parse([])
-    assert (options.url, options.token, options.file) == (None, None, None)
+    assert (options.url, options.token, options.file, options.objects) == (None, None, None, None)
     assert (options.seconds, options.segment, options.delete) == (60, Fraction(2), False)
     assert options.epoch % 10**9 == 0
 
@@ -19,6 +19,10 @@ def test_the_token_comes_from_the_environment_unless_it_is_given(monkeypatch: py
     monkeypatch.setenv("TAMS_DEMO_TOKEN", "environment")
     assert parse([]).token == "environment"
     assert parse(["--token", "given"]).token == "given"
+
+
+def test_a_store_of_its_own_may_keep_media_elsewhere() -> None:
+    assert parse(["--objects", "s3:storage.toml"]).objects == "s3:storage.toml"
 
 
 @pytest.mark.parametrize(("text", "epoch"), [("0", 0), ("5", 5 * 10**9), ("1:500000000", 1_500_000_000)])
