@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tams_bench import events, lists, report, service, vast
+from tams_bench import events, lists, report, service, signing, vast
 
 
 def main() -> None:
@@ -17,6 +17,7 @@ def main() -> None:
     )
     parser.add_argument("--events", action="store_true", help="the event path: Kafka and webhooks")
     parser.add_argument("--lists", action="store_true", help="lists of 100,000 flows with tags, filtered in every way")
+    parser.add_argument("--signing", action="store_true", help="presigned URLs of S3, beside botocore's")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="small flows and short rounds: shows that the bench works")
     parser.add_argument("--write", type=Path, default=None, help="also write the tables to this Markdown file")
@@ -26,6 +27,7 @@ def main() -> None:
         (vast.run, options.store == "vast"),
         (events.run, options.events),
         (lists.run, options.lists),
+        (signing.run, options.signing),
     ):
         run = other if wanted else run
     with (
