@@ -1,6 +1,7 @@
 """What collections of flows say about their sources: pure rules (COL-1, COL-7, SRC-7)."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 
 from msgspec import UNSET
 
@@ -39,14 +40,27 @@ def edges_of(collector: FlowState, source_of: Callable[[FlowId], SourceId]) -> l
 
 
 def source_items(edges: Iterable[EdgeRow]) -> tuple[SourceItem, ...]:
-    """The collection of a source, from the `edges` of all its flows: each member once, in the order and with the role
-    in which it comes first. A source does not collect itself, even when its flows collect each other."""
-    items: dict[SourceId, SourceItem] = {}
-    for edge in sorted(edges, key=lambda edge: (edge.collector_id, edge.position)):
-        member = edge.member_source_id
-        if member != edge.collector_source_id and member not in items:
-            items[member] = SourceItem(member, UNSET if edge.role is None else edge.role)
-    return tuple(items.values())
+    """The collection of a source, from the `edges` of all its flows: each member once, with the first role that any of
+    them gives it, in an order in which each flow finds its own (COL-8 keeps them from contradicting each other). A
+    source does not collect itself, even when its flows collect each other."""
+    order: list[SourceId] = []
+    roles: dict[SourceId, str] = {}
+    for _, places in groupby(sorted(edges, key=_place), key=lambda edge: edge.collector_id):
+        at = 0
+        for edge in places:
+            member = edge.member_source_id
+            if member == edge.collector_source_id:
+                continue
+            if member not in order:
+                order.insert(at, member)
+            at = max(at, order.index(member) + 1)
+            if edge.role is not None:
+                roles.setdefault(member, edge.role)
+    return tuple(SourceItem(member, roles.get(member, UNSET)) for member in order)
+
+
+def _place(edge: EdgeRow) -> tuple[FlowId, int]:
+    return edge.collector_id, edge.position
 
 
 def source_collectors(edges: Sequence[EdgeRow]) -> tuple[SourceId, ...]:
