@@ -13,6 +13,7 @@ from tams_common.http.routing import Route
 from tams_common.http.transport import App, Transport
 from tams_common.ids import IdSource
 from tams_common.objects import Objects
+from tams_common.objects.checking import Options, Report
 from tams_common.store import Store
 from tams_common.store.table import AnyTable
 
@@ -60,8 +61,19 @@ class Built(msgspec.Struct, frozen=True):
     app: App | None = None
 
 
+class StorageCheck(Protocol):
+    """Compares what a service knows of media with what the backends hold; raises `Unavailable`."""
+
+    async def __call__(
+        self, store: Store, backends: Sequence[Objects], *, options: Options, clock: Clock
+    ) -> Report: ...
+
+
 class Service(msgspec.Struct, Generic[C], frozen=True):
-    """The one object that a service's `service` module exports, found by the entry point group `tams.services`."""
+    """The one object that a service's `service` module exports, found by the entry point group `tams.services`.
+
+    `check_storage` is what `tams storage check` runs, for the service that keeps media.
+    """
 
     name: str
     config: type[C]
@@ -69,6 +81,7 @@ class Service(msgspec.Struct, Generic[C], frozen=True):
     tables: tuple[AnyTable, ...] = ()
     peers: tuple[str, ...] = ()
     uses_objects: bool = False
+    check_storage: StorageCheck | None = None
 
 
 AnyService: TypeAlias = Service[Any]

@@ -12,6 +12,7 @@ from tams_common.errors import StartRefused, Unavailable
 from tams_common.objects import Backend, Objects
 from tams_common.objects.port import Condition, Prepares
 from tams_common.runtime.aligned import print_aligned
+from tams_common.runtime.storage_check_cli import check
 
 _Work: TypeAlias = Callable[[Prepares], Awaitable[Condition]]
 
@@ -22,7 +23,10 @@ _GOOD: Final = frozenset({"ready", "created"})
 
 @click.group()
 def storage() -> None:
-    """Prepare and show the storage backends of media objects."""
+    """Prepare, show and check the storage backends of media objects."""
+
+
+storage.add_command(check)
 
 
 @storage.command()

@@ -8,6 +8,7 @@ import msgspec
 from tams_common.ids import FlowId
 from tams_common.store import Tx
 from tams_segments.heads import advanced, extent
+from tams_segments.instances import controlled
 from tams_segments.repository import edges
 from tams_segments.tables import GARBAGE, HEADS, INIT_USES, OBJECTS, SEGMENTS, Garbage, Head, InitUse, MediaObject
 from tams_segments.timeline import Span
@@ -34,13 +35,11 @@ def remove(tx: Tx, head: Head, *, doomed: Sequence[Doomed], now: int, event_at: 
 
 
 def discard(tx: Tx, objects: Iterable[MediaObject], *, due: int) -> None:
-    """Removes objects, and has the collector remove their bytes at `due` (ns)."""
+    """Removes objects, and has the collector remove the bytes of all their controlled instances at `due` (ns)."""
     gone = list(objects)
     tx.delete(OBJECTS, [(known.id,) for known in gone])
-    tx.insert(
-        GARBAGE,
-        [Garbage(due, known.storage_key, known.storage_id) for known in gone if known.storage_key and known.storage_id],
-    )
+    bytes_of = [one for known in gone for one in controlled(known)]
+    tx.insert(GARBAGE, [Garbage(due, one.storage_key, one.storage_id) for one in bytes_of])
 
 
 def _release(tx: Tx, flow_id: FlowId, *, lost: Counter[str], now: int) -> None:

@@ -3,6 +3,7 @@
 from tams_common.outbox import Relay
 from tams_common.runtime.service import Built, Parts, Service
 from tams_segments.allocating import Allocator
+from tams_segments.checking import check_storage
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
 from tams_segments.deleting import Deleter, Pace
@@ -66,5 +67,11 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
 
 
 SERVICE = Service(
-    name="segments", config=SegmentsConfig, build=build, tables=TABLES, peers=("catalog",), uses_objects=True
+    name="segments",
+    config=SegmentsConfig,
+    build=build,
+    tables=TABLES,
+    peers=("catalog",),
+    uses_objects=True,
+    check_storage=check_storage,
 )
