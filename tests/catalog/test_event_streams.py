@@ -7,9 +7,11 @@ from tams_common.bus import Access
 from tams_common.http.codec import encode_json
 from tests.catalog.conftest import House
 from tests.common.http_client import BASE_URL
+from tests.conformance import rule
 from tests.spec import Spec
 
 
+@rule("SVC-6")
 async def test_webhooks_and_the_live_stream_are_listed(house: House, spec: Spec) -> None:
     document = (await house.client.get("/service")).json()
     spec.schema("service").validate(document)
@@ -25,6 +27,7 @@ async def test_they_stay_listed_when_the_service_is_changed(house: House) -> Non
     assert (await house.client.get("/service")).json()["event_stream_mechanisms"] == before
 
 
+@rule("SVC-6")
 def test_kafka_is_listed_with_what_a_consumer_needs_and_no_secret(spec: Spec) -> None:
     access = Access(("a:9092", "b:9093"), prefix="one.", tls=True, mechanism="SCRAM-SHA-512")
     listed = msgspec.json.decode(encode_json(mechanisms(access, BASE_URL)))

@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import get_args
 
 import aiohttp
 import pytest
 
+from tams_webhooks.webhook import EventType
 from tests.common.eventually import eventually
+from tests.conformance import rule
+from tests.spec import Spec
 from tests.system import words
 from tests.system.api import Api
 from tests.system.processes import TOKEN, dev, every_service
@@ -51,6 +55,33 @@ async def test_a_follower_sees_each_change_as_it_is_made(api: Api) -> None:
             assert gone.number > added.number
     async with following(api.url, f"flow_id={flow_id}", headers={"Last-Event-ID": str(added.number)}) as (again, _):
         assert (await again.event()).data == gone.data
+
+
+@rule("EVT-1", "EVT-2", "EVT-3", "EVT-4", "EVT-5", "EVT-6", "EVT-7", "EVT-8", "EVT-9", "EVT-13", "EVT-14", "EVT-19")
+async def test_every_event_is_as_the_specification_has_it(memory_api: Api, spec: Spec) -> None:
+    api = memory_api
+    async with following(api.url) as (follower, _):
+        await follower.hello()
+        flow_id = await words.make_flow(api)
+        source_id = (await api.get(f"/flows/{flow_id}")).json()["source_id"]
+        sent = await follower.events(2)
+        await api.put(f"/flows/{flow_id}/label", "other")
+        sent += await follower.events(1)
+        await api.put(f"/sources/{source_id}/label", "other")
+        sent += await follower.events(1)
+        await words.fill(api, flow_id, count=2)
+        sent += await follower.events(1)
+        await api.call("DELETE", f"/flows/{flow_id}/segments?timerange=[0:0_2:0)", expect=(202, 204))
+        sent += await follower.events(1)
+        await api.call("DELETE", f"/flows/{flow_id}", expect=(202, 204))
+        while {"flows/deleted", "sources/deleted"} - {event.event for event in sent}:
+            sent += await follower.events(1)
+    assert {event.event for event in sent} == set(get_args(EventType))
+    for event in sent:
+        body = event.json()
+        schema = f"#/webhooks/{event.event.replace('/', '~1')}/post/requestBody/content/application~1json/schema"
+        spec.validator(schema).validate(body)
+        assert body["event_type"] == event.event
 
 
 async def test_only_readers_may_follow(api: Api) -> None:

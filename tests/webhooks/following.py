@@ -1,9 +1,12 @@
 """Following a stream of server-sent events in tests."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
+
+from tests.common.eventually import PATIENCE
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -35,7 +38,8 @@ class Follower:
     async def block(self) -> Sent | None:
         """The next block; None when the stream has ended."""
         while b"\n\n" not in self._rest:
-            part = await anext(self._parts, b"")
+            async with asyncio.timeout(PATIENCE):
+                part = await anext(self._parts, b"")
             if not part:
                 assert self._rest == b"", "the stream ended within a block"
                 return None
