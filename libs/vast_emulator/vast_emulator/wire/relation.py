@@ -93,7 +93,7 @@ def _at(cls: type, table: Table) -> Table:
     return member
 
 
-# A filter may have thousands of comparisons. The generated classes take 50 µs for each, reading by offset a tenth.
+# A filter may have thousands of comparisons. The generated classes take 42 µs for each, reading by offset 7.
 _U16 = struct.Struct("<H").unpack_from
 _U32 = struct.Struct("<I").unpack_from
 _I32 = struct.Struct("<i").unpack_from
