@@ -1,5 +1,6 @@
 """The processes that are measured: a real `tams dev`, and the bare handler beside it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -35,13 +36,17 @@ class Process(msgspec.Struct, frozen=True):
 
 @contextmanager
 def store(data: Path, *words: str) -> Iterator[Process]:
-    """`tams dev WORDS…` on the directory `data`, ready to serve; its log goes to a file there."""
+    """`tams dev WORDS…` on the directory `data`, ready to serve; its log goes to a file there.
+
+    It answers a DELETE after the first batch: what is measured beside a deletion must not wait for it.
+    """
     script = Path(sys.executable).with_name("tams")
     data.mkdir(parents=True, exist_ok=True)
     with (data / "log").open("ab") as log:
         command = [str(script), "dev", "--listen", "127.0.0.1:0", "--data", str(data), "--token", TOKEN, *words]
         begin = time.perf_counter()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as child:
+        environ = os.environ | {"TAMS_SEGMENTS_DELETE_BUDGET": "0"}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environ) as child:
             try:
                 port = _port_of(child)
                 _wait_ready(port)
