@@ -1,6 +1,6 @@
 """Api key values at rest: encrypted under keys of the operator's, so that the tables alone give none away (WHK-33)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -16,7 +16,8 @@ _FILE: Final = f"{_KEYS}_FILE"
 class Vault:
     """Encrypts with the first of `keys` and decrypts with all of them: a new key goes in front of the old ones."""
 
-    def __init__(self, keys: Iterable[Fernet]) -> None:
+    def __init__(self, keys: Sequence[Fernet]) -> None:
+        self._first = keys[0]
         self._keys = MultiFernet(keys)
 
     def encrypt(self, value: str) -> bytes:
@@ -29,6 +30,19 @@ class Vault:
             return ""
         try:
             return self._keys.decrypt(secret).decode()
+        except InvalidToken:
+            return None
+
+    def renewed(self, secret: bytes) -> bytes | None:
+        """`secret` under the first key; None when it is that already, or when no key opens it."""
+        try:
+            self._first.decrypt(secret)
+        except InvalidToken:
+            pass
+        else:
+            return None
+        try:
+            return self._keys.rotate(secret)
         except InvalidToken:
             return None
 

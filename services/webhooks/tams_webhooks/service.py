@@ -19,6 +19,7 @@ from tams_webhooks.outgoing.sender import Sender
 from tams_webhooks.outgoing.signing import signer_of
 from tams_webhooks.pruning import Pruning
 from tams_webhooks.registering import Registrar
+from tams_webhooks.rekeying import Rekeying
 from tams_webhooks.retry import Schedule
 from tams_webhooks.routes import Handlers, routes
 from tams_webhooks.secrets import open_vault
@@ -34,6 +35,7 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
     tail = Tail(parts.store, sweep=config.sweep)
     events = Subscription(parts.store, parts.bus, interest=all_events(parts.clock, tail), clock=parts.clock)
     pruning = Pruning(parts.store, config, clock=parts.clock)
+    rekeying = Rekeying(parts.store, vault)
     registrar = Registrar(parts.store, vault, check_url=sender.check_url, clock=parts.clock, new_id=parts.new_id)
     tools = Tools(
         store=parts.store,
@@ -55,7 +57,7 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
         get_asyncapi=GetAsyncApi(parts.bus.access),
         deliveries=DeliveryHandlers(deliveries, parts.common, changed=dispatcher.prompt),
     )
-    return Built(routes=routes(handlers), behaviours=(events, tail, dispatcher, pruning))
+    return Built(routes=routes(handlers), behaviours=(events, tail, dispatcher, pruning, rekeying))
 
 
 SERVICE = Service(name="webhooks", config=WebhooksConfig, build=build, tables=TABLES, peers=("segments",))
