@@ -12,6 +12,7 @@ from tams_common.http.codec import encode_json
 from tams_common.model.flow import ProfileFlow
 from tests.catalog.builders import Body, audio, data, flow_id, image, multi, source_id, video
 from tests.catalog.conftest import House
+from tests.conformance import rule
 from tests.spec import Spec
 
 RATIO = {"numerator": 16, "denominator": 9}
@@ -103,6 +104,25 @@ VALUES: tuple[object, ...] = (
 )
 
 
+@rule(
+    "GEN-13",
+    "FLW-14",
+    "FLW-22",
+    "FLW-23",
+    "FLW-25",
+    "FLW-26",
+    "FLW-27",
+    "FLW-28",
+    "FLW-29",
+    "FLW-30",
+    "FLW-31",
+    "FLW-33",
+    "FLW-34",
+    "FLW-35",
+    "FLW-47",
+    "COL-2",
+    "TAG-1",
+)
 @pytest.mark.parametrize("name", FULL)
 def test_a_full_body_with_anything_changed_is_accepted_as_the_schema_accepts_it(spec: Spec, name: str) -> None:
     """Every member in turn is replaced by every value, left out, or given a member of its own."""
@@ -144,6 +164,7 @@ def _paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
         yield from _paths(value[step], (*path, step))
 
 
+@rule("FLW-14", "FLW-26")
 def test_every_example_of_a_flow_is_accepted(spec: Spec) -> None:
     names = [*spec.examples("flow-get-200-*"), *spec.examples("flow-put*")]
     for name in names:
@@ -151,6 +172,7 @@ def test_every_example_of_a_flow_is_accepted(spec: Spec) -> None:
         assert isinstance(parsed, ProfileFlow) == (name == "flow-put-profile"), name
 
 
+@rule("FLW-1", "FLW-13", "SRC-5", "SRC-8", "GEN-10")
 @pytest.mark.parametrize("name", FULL)
 async def test_what_is_answered_has_the_form_the_specification_gives_it(house: House, spec: Spec, name: str) -> None:
     await house.client.put(f"/flows/{flow_id(1)}", video(), expect=201)
@@ -163,10 +185,12 @@ async def test_what_is_answered_has_the_form_the_specification_gives_it(house: H
         spec.schema("source").validate(source)
 
 
+@rule("SVC-2")
 async def test_the_service_has_the_form_the_specification_gives_it(house: House, spec: Spec) -> None:
     spec.schema("service").validate((await house.client.get("/service")).json())
 
 
+@rule("FLW-13")
 async def test_every_example_of_a_flow_can_be_stored(house: House, spec: Spec) -> None:
     """Examples share ids and name flows that are not there: each gets ids of its own and collects nothing (T-10)."""
     for number, name in enumerate(spec.examples("flow-get-200-*")):

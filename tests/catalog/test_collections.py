@@ -4,6 +4,7 @@ import pytest
 
 from tests.catalog.builders import Body, audio, flow_id, multi, source_id, video
 from tests.catalog.conftest import House
+from tests.conformance import rule
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ async def _source(house: House, number: int) -> Body:
     return body
 
 
+@rule("COL-1", "COL-2", "COL-6", "COL-14")
 async def test_order_and_roles_are_kept_and_members_know_it(collected: House) -> None:
     """COL-1, COL-2, COL-6."""
     assert (await _flow(collected, 5))["flow_collection"] == [
@@ -35,6 +37,7 @@ async def test_order_and_roles_are_kept_and_members_know_it(collected: House) ->
     assert (await _flow(collected, 2))["collected_by"] == [flow_id(5)]
 
 
+@rule("COL-7", "SRC-7")
 async def test_sources_mirror_the_collections_of_their_flows(collected: House) -> None:
     """COL-7, SRC-7."""
     assert (await _source(collected, 5))["source_collection"] == [
@@ -45,6 +48,7 @@ async def test_sources_mirror_the_collections_of_their_flows(collected: House) -
     assert (await _source(collected, 5))["collected_by"] == []
 
 
+@rule("EVT-15", "EVT-2", "EVT-3", "EVT-7")
 async def test_both_ends_are_told(house: House) -> None:
     """EVT-15, EVT-16."""
     await house.client.put(f"/flows/{flow_id(1)}", video(1, 1), expect=201)
@@ -62,6 +66,7 @@ async def test_both_ends_are_told(house: House) -> None:
     assert (member.collected_by, member.source_collected_by) == (flow_id(5), source_id(5))
 
 
+@rule("COL-6")
 async def test_being_collected_is_no_change_of_a_members_own_metadata(house: House) -> None:
     await house.client.put(f"/flows/{flow_id(1)}", video(1, 1), expect=201)
     before = await _flow(house, 1)
@@ -70,6 +75,7 @@ async def test_being_collected_is_no_change_of_a_members_own_metadata(house: Hou
     assert await _flow(house, 1) == {**before, "collected_by": [flow_id(5)]}
 
 
+@rule("COL-3", "COL-4", "COL-5")
 async def test_members_must_be_registered_and_others(house: House) -> None:
     """COL-3, COL-4, COL-5, T-10."""
     await house.client.put(f"/flows/{flow_id(1)}", video(1, 1), expect=201)
@@ -82,6 +88,7 @@ async def test_members_must_be_registered_and_others(house: House) -> None:
     await house.client.get(f"/flows/{flow_id(5)}", expect=404)
 
 
+@rule("COL-6", "COL-7", "EVT-15", "FLW-24")
 async def test_a_changed_collection_tells_who_left_and_who_came(collected: House) -> None:
     await collected.client.put(f"/flows/{flow_id(3)}", video(3, 3), expect=201)
     await collected.forget_events()
@@ -100,6 +107,7 @@ async def test_a_changed_collection_tells_who_left_and_who_came(collected: House
     ]
 
 
+@rule("FLW-16", "COL-6")
 async def test_a_collection_left_out_is_gone(collected: House) -> None:
     """FLW-16."""
     await collected.client.put(f"/flows/{flow_id(5)}", {**multi(5, 5), "flow_collection": []})
@@ -107,6 +115,7 @@ async def test_a_collection_left_out_is_gone(collected: House) -> None:
     assert "source_collection" not in await _source(collected, 5)
 
 
+@rule("FLW-44")
 async def test_a_deleted_member_leaves_every_collection(collected: House) -> None:
     """FLW-44, T-83."""
     version = (await _flow(collected, 5))["metadata_version"]
@@ -124,6 +133,7 @@ async def test_a_deleted_member_leaves_every_collection(collected: House) -> Non
     ]
 
 
+@rule("FLW-44")
 async def test_a_deleted_collector_frees_its_members(collected: House) -> None:
     """FLW-44."""
     await collected.client.delete(f"/flows/{flow_id(5)}")
@@ -132,6 +142,7 @@ async def test_a_deleted_collector_frees_its_members(collected: House) -> None:
     await collected.client.get(f"/sources/{source_id(5)}", expect=404)
 
 
+@rule("EVT-16")
 async def test_the_deletion_of_a_member_says_who_collected_it(collected: House) -> None:
     """EVT-16."""
     await collected.forget_events()
@@ -142,6 +153,7 @@ async def test_the_deletion_of_a_member_says_who_collected_it(collected: House) 
     assert gone["sources/deleted"].source_collected_by == source_id(5)
 
 
+@rule("FLW-39")
 async def test_a_member_that_moves_takes_its_place_along(collected: House) -> None:
     """FLW-39."""
     await collected.client.put(f"/flows/{flow_id(1)}", video(1, 7))
@@ -150,6 +162,7 @@ async def test_a_member_that_moves_takes_its_place_along(collected: House) -> No
     await collected.client.get(f"/sources/{source_id(1)}", expect=404)
 
 
+@rule("COL-7", "COL-9", "SRC-7")
 async def test_a_source_stays_collected_while_any_of_its_flows_is(collected: House) -> None:
     """COL-7, COL-9: a proxy in a collection of its own."""
     await collected.client.put(f"/flows/{flow_id(11)}", video(11, 1), expect=201)
@@ -166,6 +179,7 @@ async def test_a_read_only_member_can_be_collected(house: House) -> None:
     assert (await _flow(house, 1))["collected_by"] == [flow_id(5)]
 
 
+@rule("COL-5")
 async def test_flows_may_collect_each_other(house: House) -> None:
     """COL-5: longer cycles are not addressed, and do no harm."""
     await house.client.put(f"/flows/{flow_id(1)}", multi(1, 1), expect=201)

@@ -33,6 +33,7 @@ def _sweep(house: House) -> Behaviour:
     return house.built.behaviours[2]
 
 
+@rule("FLW-42")
 async def test_a_deletion_that_segments_does_at_once_leaves_nothing(house: House) -> None:
     await house.client.put(f"/flows/{flow_id(1)}", video(), expect=201)
     incarnation = await _incarnation(house)
@@ -67,6 +68,7 @@ async def test_segments_ends_a_deletion_and_no_other_creation_of_the_flow(house:
     await house.client.get(f"/flows/{flow_id(1)}")
 
 
+@rule("FLW-42", "FLW-43")
 @pytest.mark.parametrize("status", [202, 500, 503])
 async def test_while_segments_is_not_done_the_flow_is_hidden_and_its_id_taken(house: House, status: int) -> None:
     """T-70."""

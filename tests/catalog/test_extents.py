@@ -16,6 +16,7 @@ from tams_common.timerange import TimeRange
 from tests.catalog.builders import Body, flow_id, video
 from tests.catalog.conftest import House
 from tests.common.eventually import eventually
+from tests.conformance import rule
 
 FLOW = FlowId(flow_id(1))
 AT = 1_800_000_000 * SECOND
@@ -61,6 +62,7 @@ async def _reaches(house: House, timerange: str) -> FlowEntry:
     return await eventually(check)
 
 
+@rule("FLW-21", "EVT-15")
 async def test_added_segments_extend_a_flow_and_move_its_segments_updated(listening: House) -> None:
     before = (await listening.client.get(f"/flows/{FLOW}")).json()
     facts = (await listening.client.get(f"/internal/flows/{FLOW}/facts")).json()
@@ -80,6 +82,7 @@ async def test_added_segments_extend_a_flow_and_move_its_segments_updated(listen
     assert (await listening.client.get(f"/internal/flows/{FLOW}/facts")).json() == facts
 
 
+@rule("EVT-3", "FLW-21")
 async def test_a_later_change_of_the_flow_is_told_with_segments_updated(listening: House) -> None:
     """EVT-3: the event shows the flow as GET does."""
     await _publish(listening, _added(await _incarnation(listening), "[0:0_1:0)"))
@@ -90,6 +93,7 @@ async def test_a_later_change_of_the_flow_is_told_with_segments_updated(listenin
     assert told.event == {"flow": (await listening.client.get(f"/flows/{FLOW}")).json()}
 
 
+@rule("FLW-21")
 async def test_deleted_segments_shorten_a_flow(listening: House) -> None:
     incarnation = await _incarnation(listening)
     await _publish(listening, _added(incarnation, "[0:0_30:0)"), _deleted(incarnation, extent="[0:0_20:0)"))

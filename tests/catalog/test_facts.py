@@ -6,6 +6,7 @@ import pytest
 
 from tests.catalog.builders import Body, audio, flow_id, multi, source_id, video
 from tests.catalog.conftest import House
+from tests.conformance import rule
 
 PATH = f"/internal/flows/{flow_id(1)}/facts"
 
@@ -35,6 +36,7 @@ async def test_they_say_what_a_write_has_to_know(house: House) -> None:
     }
 
 
+@rule("FLW-36")
 async def test_a_flow_without_a_container_says_so(house: House) -> None:
     await house.client.put(f"/flows/{flow_id(1)}", multi(1, 1), expect=201)
     assert (await _facts(house))["container"] is None

@@ -4,6 +4,7 @@ import pytest
 
 from tests.catalog.builders import flow_id, multi, source_id, video
 from tests.catalog.conftest import House
+from tests.conformance import rule
 
 FLOW = f"/flows/{flow_id(1)}"
 SOURCE = f"/sources/{source_id(1)}"
@@ -28,6 +29,7 @@ async def stocked(house: House) -> House:
     return house
 
 
+@rule("GEN-12", "SUB-5", "SUB-8", "SUB-11", "SRC-17", "SRC-18")
 @pytest.mark.parametrize(
     ("path", "value"), [*((path, "some words") for path in TEXTS), *((path, 0) for path in NUMBERS)]
 )
@@ -46,6 +48,7 @@ async def test_a_value_is_set_shown_and_taken_away(stocked: House, path: str, va
     assert name not in (await stocked.client.get(owner)).json()
 
 
+@rule("SUB-3", "SUB-5", "SUB-8", "SRC-15", "SRC-18", "COL-2", "COL-4", "COL-5", "COL-11", "TAG-1", "GEN-13")
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -68,6 +71,7 @@ async def test_a_bad_value_is_refused(stocked: House, path: str, value: object) 
 class TestTags:
     """SUB-1 to SUB-4, SRC-13 to SRC-16, GEN-6."""
 
+    @rule("SUB-1", "SUB-2", "SUB-3", "SUB-4", "SRC-13", "SRC-14", "SRC-15", "SRC-16")
     async def test_they_come_and_go_one_by_one(self, stocked: House, tags: str) -> None:
         assert (await stocked.client.get(tags)).json() == {}
         await stocked.client.put(f"{tags}/one", "a")
@@ -78,22 +82,26 @@ class TestTags:
         await stocked.client.delete(f"{tags}/one")
         assert (await stocked.client.get(tags)).json() == {"two": ["b", "c"]}
 
+    @rule("SUB-2", "SUB-4", "SRC-14", "SRC-16")
     async def test_one_that_is_not_there_is_a_404(self, stocked: House, tags: str) -> None:
         """T-58."""
         for method in ("GET", "HEAD", "DELETE"):
             await stocked.client.send(method, f"{tags}/none", expect=404)
 
+    @rule("GEN-6", "TAG-9")
     @pytest.mark.parametrize("name", ["a%2Fb", "%C3%A9t%C3%A9", "a%20b", "a.b", "100%25"])
     async def test_names_may_be_encoded(self, stocked: House, tags: str, name: str) -> None:
         await stocked.client.put(f"{tags}/{name}", "x")
         assert (await stocked.client.get(f"{tags}/{name}")).json() == "x"
         assert len((await stocked.client.get(tags)).json()) == 1
 
+    @rule("GEN-3")
     async def test_they_are_not_written_as_a_whole(self, stocked: House, tags: str) -> None:
         for method in ("PUT", "DELETE"):
             await stocked.client.send(method, tags, body=b"{}", expect=405)
 
 
+@rule("SUB-10", "EVT-14", "FLW-20", "FLW-21")
 async def test_a_change_of_a_flow_is_told_dated_and_signed(stocked: House) -> None:
     """SUB-10, EVT-14."""
     before = (await stocked.client.get(FLOW)).json()
@@ -109,6 +117,7 @@ async def test_a_change_of_a_flow_is_told_dated_and_signed(stocked: House) -> No
     assert await stocked.told() == []
 
 
+@rule("SRC-6", "SRC-19", "EVT-14")
 async def test_a_change_of_a_source_is_told_dated_and_signed(stocked: House) -> None:
     """SRC-19, EVT-14."""
     before = (await stocked.client.get(SOURCE)).json()
@@ -123,6 +132,7 @@ async def test_a_change_of_a_source_is_told_dated_and_signed(stocked: House) -> 
     assert (await stocked.client.get("/sources?label=new")).json() == [after]
 
 
+@rule("SUB-9", "FLW-40", "ERR-6")
 @pytest.mark.parametrize(
     "path", ["label", "description", "max_bit_rate", "avg_bit_rate", "flow_collection", "tags/kept", "tags/new"]
 )
@@ -136,6 +146,9 @@ async def test_a_read_only_flow_is_left_alone(stocked: House, path: str) -> None
     await stocked.client.put(f"/sources/{source_id(2)}/label", "sources are not protected")
 
 
+@rule(
+    "SUB-1", "SUB-2", "SUB-5", "SUB-8", "SRC-13", "SRC-14", "SRC-15", "SRC-17", "SRC-18", "COL-10", "COL-11", "COL-12"
+)
 @pytest.mark.parametrize("owner", MISSING)
 async def test_what_does_not_exist_has_no_members(house: House, owner: str) -> None:
     for path in ("label", "description", "tags/a"):
@@ -145,12 +158,14 @@ async def test_what_does_not_exist_has_no_members(house: House, owner: str) -> N
     await house.client.get(f"{owner}/tags", expect=404)
 
 
+@rule("SUB-6", "GEN-3")
 async def test_read_only_cannot_be_deleted(stocked: House) -> None:
     """SUB-6."""
     answer = await stocked.client.delete(f"{FLOW}/read_only", expect=405)
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS, PUT"
 
 
+@rule("COL-10", "COL-11", "COL-12", "SUB-11")
 async def test_a_collection_is_set_shown_and_taken_away(stocked: House) -> None:
     """COL-10 to COL-12."""
     await stocked.client.put(f"/flows/{flow_id(5)}", multi(5, 5), expect=201)
