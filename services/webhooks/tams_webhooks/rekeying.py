@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Rekeying:
-    """Encrypts anew what is not under the first key of `vault`; to do so twice, or by several replicas, does no harm."""
+    """Encrypts anew what is not under the first key of `vault`; once or often, by one replica or more."""
 
     def __init__(self, store: Store, vault: Vault, *, interval: float = INTERVAL) -> None:
         self._store = store
