@@ -94,6 +94,24 @@ async def test_media_goes_straight_to_the_bucket_that_is_asked_for(s3_api: Api, 
     await eventually(gone)
 
 
+@rule("SEG-15", "STO-11", "STO-13", "URL-3", "URL-4", "URL-7", "URL-12")
+async def test_plain_urls_where_a_backend_offers_them(s3_api: Api, buckets: dict[str, S3Objects]) -> None:
+    flow, far = await words.make_flow(s3_api), buckets["far"].backend.id
+    storage, listing = f"/flows/{flow}/storage", f"/flows/{flow}/segments"
+    await s3_api.post(storage, {"limit": 1, "storage_id": far, "presigned": False}, expect=400)
+    answer = await s3_api.post(storage, {"limit": 1, "storage_id": far, "presigned": True})
+    (item,) = answer.json()["media_objects"]
+    await s3_api.post(listing, words.segment(item["object_id"], 0, end=1))
+    (segment,) = (await s3_api.get(f"{listing}?verbose_storage=true")).json()
+    signed, plain = segment["get_urls"]
+    assert (signed["presigned"], plain.get("presigned", False)) == (True, False)
+    assert (signed["label"], signed["storage_id"]) == (plain["label"], plain["storage_id"]) == ("far", far)
+    assert plain["url"] == signed["url"].partition("?")[0]
+    (only,) = (await s3_api.get(f"{listing}?presigned=false")).json()
+    assert [url["url"] for url in only["get_urls"]] == [plain["url"]]
+    await s3_api.delete(f"/flows/{flow}")
+
+
 @rule("TMO-2", "OBJ-13")
 async def test_deleted_media_leaves_the_bucket(s3_api: Api, buckets: dict[str, S3Objects]) -> None:
     flow, near = await words.make_flow(s3_api), buckets["near"]

@@ -19,6 +19,7 @@ class S3Place(Place):
     """A bucket of its own, on the server that all tests share."""
 
     heads = False
+    sums = False
     answers = False
 
     def __init__(self, declared: S3Backend, stack: AsyncExitStack) -> None:
