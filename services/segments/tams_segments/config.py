@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+_MOST_COPIES: Final = 64
 _TEN_YEARS: Final = 10 * 365 * 24
 """Hours."""
 
@@ -16,6 +17,9 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     delete_batch: segments that one transaction of a deletion removes.
     delete_interval: seconds between looks for deletions to go on with that nobody told of.
     delete_expiry: hours for which a deletion request is shown after its end (DEL-8).
+    copy_parallel: copies of objects to other backends that are made at a time; each has two parts in memory, of 16 MiB
+        or of a ten thousandth of the object.
+    copy_interval: seconds between looks for copies that nobody told of.
     storage_limit: objects that one POST storage allocates when it does not say how many (STO-3).
     """
 
@@ -24,6 +28,8 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     delete_batch: int = 500
     delete_interval: float = 1.0
     delete_expiry: float = 24.0
+    copy_parallel: int = 4
+    copy_interval: float = 5.0
     storage_limit: int = 10
 
     def __post_init__(self) -> None:
@@ -37,5 +43,9 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("delete_interval must be more than 0 seconds")
         if not 0 < self.delete_expiry <= _TEN_YEARS:
             raise ValueError(f"delete_expiry must be more than 0 hours and at most {_TEN_YEARS}")
+        if not 1 <= self.copy_parallel <= _MOST_COPIES:
+            raise ValueError(f"copy_parallel must lie between 1 and {_MOST_COPIES}")
+        if self.copy_interval <= 0:
+            raise ValueError("copy_interval must be more than 0 seconds")
         if self.storage_limit < 1:
             raise ValueError("storage_limit must be 1 or more")

@@ -24,7 +24,7 @@ from tams_common.objects import Backend
 from tams_segments.allocating import Places
 from tams_segments.handlers.deletions import SORTS
 from tams_segments.handlers.segments import FailedSegments
-from tams_segments.requests import SegmentPost, StoragePost
+from tams_segments.requests import InstancePost, SegmentPost, StoragePost
 
 
 class GetUrl(Struct, frozen=True):
@@ -153,6 +153,21 @@ GET_OBJECT: Final = Operation(
     parameters=(*URLS, *_BACKEND_TAGS, *tags("flow_tag", "flows"), PAGE, LIMIT),
     answers={200: Answer("The object with a page of its flows.", ObjectShown, PAGE_HEADERS)},
     refusals=(400, 404),
+)
+CREATE_INSTANCE: Final = Operation(
+    summary="Have an object copied to a storage backend, or tell where else it is",
+    body=InstancePost,
+    answers={201: Answer("Registered; a copy is shown as soon as it is complete.")},
+    refusals=(400, 403, 404),
+)
+DELETE_INSTANCE: Final = Operation(
+    summary="Delete an instance of an object, which the label or the storage backend tells",
+    parameters=(
+        Parameter("storage_id", "The storage backend that the instance is in.", TEXT),
+        Parameter("label", "The label of the instance.", TEXT),
+    ),
+    answers={204: DONE},
+    refusals=(400, 403, 404),
 )
 GET_MEDIA: Final = Operation(
     summary="Download by a signed URL; parts of it by Range",

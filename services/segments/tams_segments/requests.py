@@ -15,11 +15,28 @@ ObjectName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 """An object id: any text that is not empty (STO-5); its length is bounded by what a row and an event may hold."""
 
 
+Url: TypeAlias = Annotated[str, Meta(min_length=1, max_length=8192)]
+Label: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
 class UrlPost(msgspec.Struct, frozen=True):
     """An instance of an object that this store does not control (SGP-14)."""
 
-    url: Annotated[str, Meta(min_length=1, max_length=8192)]
-    label: Annotated[str, Meta(min_length=1, max_length=1024)]
+    url: Url
+    label: Label
+
+
+class InstancePost(msgspec.Struct, frozen=True):
+    """Another instance of an object: a copy in a backend, or a URL (s/objects-instances-post)."""
+
+    storage_id: Annotated[StorageId, UUID] | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    label: Label | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        is_url = self.url is not UNSET and self.label is not UNSET
+        if (self.storage_id is not UNSET) is is_url:
+            raise ValueError("an instance is either a storage_id, or a url with its label (INS-3)")
 
 
 class SegmentPost(msgspec.Struct, frozen=True):

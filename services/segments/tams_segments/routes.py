@@ -22,6 +22,8 @@ class Handlers(msgspec.Struct, frozen=True, kw_only=True):
     list_deletions: Handler
     get_deletion: Handler
     get_object: Handler
+    create_instance: Handler
+    delete_instance: Handler
     get_media: Handler
     put_media: Handler
     delete_flow: Handler
@@ -44,6 +46,8 @@ def routes(h: Handlers) -> tuple[Route, ...]:
         Route("DELETE", "/flows/{flow_id}/segments", h.delete_segments, operation=ops.DELETE_SEGMENTS),
         Route("POST", "/flows/{flow_id}/storage", h.allocate_storage, operation=ops.ALLOCATE_STORAGE),
         Route("GET", "/objects/{object_id}", h.get_object, operation=ops.GET_OBJECT),
+        Route("POST", "/objects/{object_id}/instances", h.create_instance, operation=ops.CREATE_INSTANCE),
+        Route("DELETE", "/objects/{object_id}/instances", h.delete_instance, operation=ops.DELETE_INSTANCE),
         Route("GET", "/flow-delete-requests", h.list_deletions, operation=ops.LIST_DELETIONS),
         Route("GET", "/flow-delete-requests/{request_id}", h.get_deletion, operation=ops.GET_DELETION),
         Route("GET", "/media/{key}", h.get_media, operation=ops.GET_MEDIA),

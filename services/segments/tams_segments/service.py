@@ -1,22 +1,30 @@
 """Composition root of segments."""
 
+from tams_common.objects import Objects
 from tams_common.outbox import Relay
 from tams_common.runtime.service import Built, Parts, Service
 from tams_segments.allocating import Allocator
 from tams_segments.checking import check_storage
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
+from tams_segments.copier import Copier
+from tams_segments.copy_worker import LEASE as COPIES_LEASE
+from tams_segments.copy_worker import CopyMetrics, CopyPace, CopyWorker
 from tams_segments.deleting import Deleter, Pace
 from tams_segments.deletion_requests import Tools
 from tams_segments.deletion_worker import DeletionWorker
 from tams_segments.facts import FlowDirectory
 from tams_segments.handlers.deletions import DeleteFlow, DeleteSegments, GetDeletion, ListDeletions
+from tams_segments.handlers.instances import CreateInstance, DeleteInstance
 from tams_segments.handlers.internal import GetExtent
 from tams_segments.handlers.media import Media
 from tams_segments.handlers.objects import GetObject
 from tams_segments.handlers.rendered import RenderSegments
 from tams_segments.handlers.segments import ListSegments, RegisterSegments
 from tams_segments.handlers.storage import AllocateStorage, ListBackends
+from tams_segments.instancing import Instances
+from tams_segments.lease import Lease
+from tams_segments.origins import Origins
 from tams_segments.routes import Handlers, routes
 from tams_segments.tables import TABLES
 from tams_segments.urls import UrlWriters
@@ -48,6 +56,13 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
         removed()
         worker.prompt()
 
+    copies = _copies(config, parts)
+    instances = Instances(store, backends, clock=clock, new_id=new_id)
+
+    def instance_removed() -> None:
+        collector.prompt()
+        copies.prompt()
+
     handlers = Handlers(
         list_backends=ListBackends(backends, common),
         allocate_storage=AllocateStorage(flows, allocator, config=config, common=common),
@@ -57,13 +72,27 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
         list_deletions=ListDeletions(store, common=common, clock=clock),
         get_deletion=GetDeletion(store, clock=clock),
         get_object=GetObject(store, writers, common=common),
+        create_instance=CreateInstance(instances, requested=copies.prompt),
+        delete_instance=DeleteInstance(instances, removed=instance_removed),
         get_media=media.get,
         put_media=media.put,
         delete_flow=DeleteFlow(deleter, committed=deleted),
         get_extent=GetExtent(store),
         render_segments=RenderSegments(store, writers),
     )
-    return Built(routes=routes(handlers), behaviours=(relay, collector, worker))
+    return Built(routes=routes(handlers), behaviours=(relay, collector, worker, copies))
+
+
+def _copies(config: SegmentsConfig, parts: Parts) -> CopyWorker:
+    """What makes copies of objects in other backends."""
+    store, clock = parts.store, parts.clock
+    backends: dict[str, Objects] = {objects.backend.id: objects for objects in parts.objects}
+    lease = Lease(COPIES_LEASE, parts.new_id(), clock)
+    copier = Copier(store, backends, origins=Origins(backends), lease=lease, clock=clock)
+    pace = CopyPace(config.copy_parallel, config.copy_interval)
+    worker = CopyWorker(store, copier, lease=lease, clock=clock, pace=pace)
+    CopyMetrics(parts.registry, worker, copier=copier, clock=clock)
+    return worker
 
 
 SERVICE = Service(

@@ -1,0 +1,30 @@
+"""From where a copy is made: from any instance that is ready, another one at each try."""
+
+from collections.abc import Mapping
+
+from tams_common.errors import Unavailable
+from tams_common.objects import Copies, Objects
+from tams_segments.copying import InBackend, Origin
+from tams_segments.instances import Instance, Stored, Uncontrolled, instances_of
+
+
+class Origins:
+    """Opens instances for reading."""
+
+    def __init__(self, backends: Mapping[str, Objects]) -> None:
+        self._backends = backends
+
+    def _open(self, instance: Instance) -> Origin | None:
+        if isinstance(instance, Uncontrolled):
+            return None
+        objects = self._backends.get(instance.storage_id)
+        if objects is None or not isinstance(objects, Copies):
+            return None
+        return InBackend(objects, objects, key=instance.storage_key)
+
+    def of(self, known: Stored, *, tries: int) -> Origin:
+        """An instance of the object; raises `Unavailable` when there is none that can be read."""
+        found = [origin for one in instances_of(known) if one.ready and (origin := self._open(one)) is not None]
+        if not found:
+            raise Unavailable("no instance can be read: their backends are not configured, or take part in no copies")
+        return found[tries % len(found)]
