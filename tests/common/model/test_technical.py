@@ -8,6 +8,7 @@ from tams_common.errors import InvalidInput
 from tams_common.http.codec import decode_json, encode_json
 from tams_common.model.technical import AudioTechnical, Technical, VideoTechnical, has_init_segments
 from tams_common.model.values import AUDIO, DATA, IMAGE, MULTI, VIDEO
+from tests.conformance import rule
 
 Body = dict[str, Any]
 
@@ -44,18 +45,22 @@ def without(body: Body, member: str) -> Body:
 class TestFormat:
     """FLW-25, FLW-26."""
 
+    @rule("FLW-25")
     @pytest.mark.parametrize("format_", ["urn:x-nmos:format:image", "urn:x-nmos:format:Video", "video", ""])
     def test_only_the_five_formats_are_known(self, format_: str) -> None:
         assert _refused(video() | {"format": format_}).field == "$.format"
 
+    @rule("FLW-14")
     def test_a_flow_has_a_format(self) -> None:
         assert _refused(without(video(), "format")).field == "$.format"
 
+    @rule("FLW-26")
     @pytest.mark.parametrize("member", ["codec", "essence_parameters"])
     @pytest.mark.parametrize("body", [video(), audio(), image(), image() | {"format": DATA, "essence_parameters": {}}])
     def test_all_but_multi_need_codec_and_essence(self, body: Body, member: str) -> None:
         assert _refused(without(body, member)).field == f"$.{member}"
 
+    @rule("FLW-34")
     def test_a_multi_flow_needs_nothing_else(self) -> None:
         """FLW-34."""
         _read({"format": MULTI})
@@ -65,22 +70,26 @@ class TestFormat:
 
 
 class TestCommonMembers:
+    @rule("FLW-27")
     @pytest.mark.parametrize("member", ["codec", "container"])
     @pytest.mark.parametrize("text", ["", "video", "video/", "/h264", "a/b/c", "video/h 264", "video/h264\n", 5, None])
     def test_mime_types_are_two_parts(self, member: str, text: object) -> None:
         """FLW-27, T-40."""
         assert _refused(video() | {member: text}).field == f"$.{member}"
 
+    @rule("FLW-27")
     @pytest.mark.parametrize("text", ["video/h264", "x/y", "application/vnd.foo+bar", "VIDEO/raw;x"])
     def test_loose_mime_types_are_kept(self, text: str) -> None:
         """T-9."""
         assert _read(video() | {"codec": text}).codec == text
 
+    @rule("FLW-22")
     @pytest.mark.parametrize("value", [-1, 1.5, "5", True, None, 10**30])
     def test_bit_rates_are_whole_and_not_negative(self, value: object) -> None:
         """FLW-22."""
         assert _refused(video() | {"avg_bit_rate": value}).field == "$.avg_bit_rate"
 
+    @rule("FLW-35")
     @pytest.mark.parametrize("value", [{}, {"numerator": 0}, {"numerator": 2, "denominator": 0}, {"denominator": 1}, 2])
     def test_segment_durations_are_positive(self, value: object) -> None:
         """FLW-35."""
@@ -88,6 +97,7 @@ class TestCommonMembers:
         assert field is not None
         assert field.startswith("$.segment_duration")
 
+    @rule("FLW-28")
     def test_members_of_others_are_passed_over(self) -> None:
         """FLW-28."""
         assert _read(video() | {"id": 5, "unknown": {}}) == _read(video())
@@ -96,6 +106,7 @@ class TestCommonMembers:
 class TestVideo:
     """FLW-28 to FLW-30, FLW-32."""
 
+    @rule("FLW-29")
     @pytest.mark.parametrize("member", ["frame_width", "frame_height"])
     def test_it_has_a_size(self, member: str) -> None:
         body = video()
@@ -103,6 +114,7 @@ class TestVideo:
             f"$.essence_parameters.{member}"
         )
 
+    @rule("FLW-29", "FLW-28")
     @pytest.mark.parametrize(
         ("member", "value"),
         [
@@ -124,6 +136,7 @@ class TestVideo:
         essence: Body = {member: value}
         assert _refused(video(**essence)).field == f"$.essence_parameters.{member}"
 
+    @rule("FLW-29")
     @pytest.mark.parametrize(
         ("member", "value"),
         [
@@ -141,6 +154,7 @@ class TestVideo:
         assert field is not None
         assert field.startswith(f"$.essence_parameters.{member}.")
 
+    @rule("FLW-30")
     def test_a_fixed_frame_rate_is_given_a_variable_one_is_not(self) -> None:
         """FLW-30."""
         rateless = without(video()["essence_parameters"], "frame_rate")
@@ -150,6 +164,7 @@ class TestVideo:
         _read(video() | {"essence_parameters": rateless | {"vfr": True}})
         _read(video(vfr=False))
 
+    @rule("FLW-32")
     @pytest.mark.parametrize(
         ("body", "named"),
         [
@@ -165,6 +180,7 @@ class TestVideo:
         assert f"`essence_parameters.{named}`" in detail
         assert "FLW-32" in detail
 
+    @rule("FLW-32")
     def test_raw_video_that_says_all_is_taken(self) -> None:
         subs: Body = {"horiz_chroma_subs": 2, "vert_chroma_subs": 1}
         assert isinstance(
@@ -176,12 +192,14 @@ class TestVideo:
 class TestAudio:
     """FLW-31, FLW-32."""
 
+    @rule("FLW-31")
     @pytest.mark.parametrize("member", ["sample_rate", "channels"])
     @pytest.mark.parametrize("value", [0, -1, 1.5, None])
     def test_rate_and_channels_are_positive(self, member: str, value: object) -> None:
         essence: Body = {member: value}
         assert _refused(audio(**essence)).field == f"$.essence_parameters.{member}"
 
+    @rule("FLW-32")
     @pytest.mark.parametrize(
         ("body", "named"),
         [
@@ -197,11 +215,13 @@ class TestAudio:
         assert f"`essence_parameters.{named}`" in detail
         assert "FLW-32" in detail
 
+    @rule("FLW-32")
     def test_raw_audio_that_says_all_is_taken(self) -> None:
         for codec, depth in (("audio/x-raw-int", 24), ("audio/x-raw-float", 32), ("audio/x-raw-float", 64)):
             body = audio(codec, bit_depth=depth, unc_parameters={"unc_type": "interleaved"})
             assert isinstance(_read(body), AudioTechnical)
 
+    @rule("FLW-28")
     def test_unknown_members_are_refused(self) -> None:
         """FLW-28."""
         assert _refused(audio(frame_width=1)).field == "$.essence_parameters.frame_width"
@@ -211,21 +231,25 @@ class TestAudio:
 class TestOthers:
     """FLW-33, FLW-34."""
 
+    @rule("FLW-33")
     def test_images_have_a_size_and_no_init_segments(self) -> None:
         _read(image(aspect_ratio={"numerator": 16, "denominator": 9}))
         assert _refused(image(init_segments=False)).field == "$.essence_parameters.init_segments"
         assert _refused(image(frame_width=0)).field == "$.essence_parameters.frame_width"
 
+    @rule("FLW-33")
     def test_data_has_a_type_at_most(self) -> None:
         body: Body = {"format": DATA, "codec": "application/json"}
         _read(body | {"essence_parameters": {"data_type": "urn:x-tams:data:bounding-box", "init_segments": True}})
         assert _refused(body | {"essence_parameters": {"frame_width": 1}}).field == "$.essence_parameters.frame_width"
 
+    @rule("FLW-34")
     def test_multi_has_init_segments_at_most(self) -> None:
         body: Body = {"format": MULTI, "essence_parameters": {"channels": 2}}
         assert _refused(body).field == "$.essence_parameters.channels"
 
 
+@rule("FLW-47")
 @pytest.mark.parametrize(
     ("mapping", "field"),
     [
@@ -248,6 +272,7 @@ def test_bad_container_mappings_are_named(mapping: Body, field: str) -> None:
     assert found.startswith(f"$.container_mapping.{field}")
 
 
+@rule("FLW-47")
 def test_good_container_mappings_are_kept() -> None:
     """FLW-47."""
     umid = "urn:smpte:umid:060a2b34.01010105.01010f20.13000000.d2c9036c.8f195343.ab7014d2.d718bfda"
@@ -262,6 +287,7 @@ def test_good_container_mappings_are_kept() -> None:
     assert decode_json(encode_json(technical), dict[str, Any])["container_mapping"] == mapping
 
 
+@rule("FLW-7", "INI-1")
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
