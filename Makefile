@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: chaos help setup run demo kafka test check fmt fuzz conformance bench vast-sdk-suite lock clean
+.PHONY: chaos help setup run demo kafka seaweedfs test check fmt fuzz conformance bench vast-sdk-suite lock clean
 
 # More arguments for the program behind a target: make test ARGS="tests/common -x"
 ARGS ?=
@@ -70,7 +70,7 @@ vast-sdk-suite: setup ## Run the VAST SDK's own test suite against the emulator
 	@sh tools/vast_sdk_suite.sh $(ARGS)
 
 chaos: setup ## Kill everything a hundred times under load (KILLS=…, SEED=…), and see that nothing is lost
-	@TAMS_TEST_KILLS=$(KILLS) TAMS_TEST_SEED=$(SEED) $(BIN)/python -m pytest tests/chaos $(ARGS)
+	@TAMS_TEST_KILLS=$(KILLS) TAMS_TEST_SEED=$(SEED) TAMS_TEST_UPLOAD_MB=2048 $(BIN)/python -m pytest tests/chaos tests/system/test_large_upload.py $(ARGS)
 
 ##@ Upkeep
 

