@@ -22,15 +22,17 @@ from tams_common.http.routing import Route
 from tams_common.http.transport import MemoryTransport
 from tams_common.ids import Incarnation, SourceId, new_id
 from tams_common.model.facts import FlowDeletion, FlowFacts
+from tams_common.objects import Objects
 from tams_common.objects.local import LocalObjects
 from tams_common.outbox import OUTBOX, OutboxRow
 from tams_common.runtime.service import Built, Parts
 from tams_common.store import Query
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
+from tams_segments.copy_worker import CopyWorker
 from tams_segments.deletion_worker import DeletionWorker
 from tams_segments.service import SERVICE
-from tams_segments.tables import TABLES
+from tams_segments.tables import OBJECTS, TABLES
 from tests.common.http_client import Client
 from tests.stores import make_store
 
@@ -103,6 +105,11 @@ class Rig:
         return next(behaviour for behaviour in self.built.behaviours if isinstance(behaviour, Collector))
 
     @property
+    def copies(self) -> CopyWorker:
+        """The behaviour that makes copies."""
+        return next(behaviour for behaviour in self.built.behaviours if isinstance(behaviour, CopyWorker))
+
+    @property
     def worker(self) -> DeletionWorker:
         """The behaviour that carries deletions on."""
         return next(behaviour for behaviour in self.built.behaviours if isinstance(behaviour, DeletionWorker))
@@ -110,6 +117,16 @@ class Rig:
     async def allocate(self, *names: str, flow_id: str = FLOW) -> None:
         """Allocates objects for a flow."""
         await self.client.post(f"/flows/{flow_id}/storage", {"object_ids": names})
+
+    async def upload(self, name: str, data: bytes, content_type: str = "video/mp2t") -> None:
+        """Puts bytes where an object was allocated."""
+        known = await self.store.read(lambda tx: tx.get(OBJECTS, (name,)))
+        assert known is not None
+
+        async def body() -> AsyncIterator[bytes]:
+            yield data
+
+        await self.objects.put(known.storage_key or "", body(), headers={"content-type": content_type})
 
     async def add(self, *timeranges: str, flow_id: str = FLOW) -> list[str]:
         """Adds a segment with a new object for each timerange; returns the object ids."""
@@ -156,15 +173,16 @@ async def running(
     catalog: Catalog | None = None,
     common: Common | None = None,
     config: SegmentsConfig | None = None,
+    more: Sequence[Objects] = (),
 ) -> AsyncIterator[Rig]:
-    """The service on a store in `directory`, or in memory."""
+    """The service on a store in `directory`, or in memory; `more` backends stand beside the default one."""
     common = common or Common()
     clock = ManualClock()
     async with AsyncExitStack() as stack:
         store = make_store(directory, SERVICE.name, tables=TABLES)
         objects = LocalObjects(media, url_lifetime=common.min_presigned_url_timeout, clock=clock)
         bus = SqliteBus(None, clock=clock)
-        for resource in (store, objects, bus):
+        for resource in (store, objects, bus, *more):
             await resource.open()
             stack.push_async_callback(resource.close)
         await store.migrate()
@@ -175,7 +193,7 @@ async def running(
             common=common,
             store=store,
             bus=bus,
-            objects=(objects,),
+            objects=(objects, *more),
             peers=peers,
             clock=clock,
             new_id=new_id,

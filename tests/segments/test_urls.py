@@ -58,7 +58,7 @@ def held(*instances: Instance) -> MediaObject:
     return with_instances(NOTHING, instances)
 
 
-def shown(query: str, known: MediaObject, writers: UrlWriters | None = None) -> list[dict[str, Any]]:
+def shown(query: str, known: MediaObject, *, writers: UrlWriters | None = None) -> list[dict[str, Any]]:
     """The URLs that a request with `query` gets of an object."""
     made = writers or UrlWriters(BACKENDS, CollectorRegistry())
     found = made.writer(UrlQuery.parse(Params.parse(query)), "http://tams.test").urls(known)
@@ -140,7 +140,9 @@ async def test_presigned_and_plain_urls_of_an_instance_have_one_label(monkeypatc
     objects = S3Objects(declared, url_lifetime=300)
     await objects.open()
     try:
-        urls = shown("verbose_storage=true", held(Controlled(BOTH, "key")), UrlWriters([objects], CollectorRegistry()))
+        urls = shown(
+            "verbose_storage=true", held(Controlled(BOTH, "key")), writers=UrlWriters([objects], CollectorRegistry())
+        )
     finally:
         await objects.close()
     assert [url["presigned"] for url in urls] == [True, False]
@@ -158,7 +160,7 @@ def test_nothing_is_signed_that_is_not_returned(query: str, _: str) -> None:
     registry = CollectorRegistry()
     writers = UrlWriters(BACKENDS, registry)
     known = held(Controlled(FAST, "1"), Controlled(SLOW, "2"), Controlled(BARE, "3", ready=False), ELSEWHERE)
-    urls = shown(query, known, writers)
+    urls = shown(query, known, writers=writers)
     for number, label in ((FAST, "fast"), (SLOW, "slow"), (BARE, "None")):
         assert signed(registry, number) == labels(urls).count(label)
 
