@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from tams_common.bus import Bus
 from tams_common.bus.sqlite import SqliteBus
 from tams_common.clock import ManualClock
 from tams_common.config import Common
@@ -26,7 +27,7 @@ from tams_common.objects import Objects
 from tams_common.objects.local import LocalObjects
 from tams_common.outbox import OUTBOX, OutboxRow
 from tams_common.runtime.service import Built, Parts
-from tams_common.store import Query
+from tams_common.store import Query, Store
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
 from tams_segments.copy_worker import CopyWorker
@@ -118,7 +119,7 @@ class Rig:
         """Allocates objects for a flow."""
         await self.client.post(f"/flows/{flow_id}/storage", {"object_ids": names})
 
-    async def upload(self, name: str, data: bytes, content_type: str = "video/mp2t") -> None:
+    async def upload(self, name: str, data: bytes, *, content_type: str = "video/mp2t") -> None:
         """Puts bytes where an object was allocated."""
         known = await self.store.read(lambda tx: tx.get(OBJECTS, (name,)))
         assert known is not None
@@ -171,18 +172,17 @@ async def running(
     *,
     directory: Path | None = None,
     catalog: Catalog | None = None,
-    common: Common | None = None,
     config: SegmentsConfig | None = None,
     more: Sequence[Objects] = (),
 ) -> AsyncIterator[Rig]:
     """The service on a store in `directory`, or in memory; `more` backends stand beside the default one."""
-    common = common or Common()
-    clock = ManualClock()
+    common, clock = Common(), ManualClock()
     async with AsyncExitStack() as stack:
         store = make_store(directory, SERVICE.name, tables=TABLES)
         objects = LocalObjects(media, url_lifetime=common.min_presigned_url_timeout, clock=clock)
         bus = SqliteBus(None, clock=clock)
-        for resource in (store, objects, bus, *more):
+        resources: Sequence[Store | Bus | Objects] = (store, objects, bus, *more)
+        for resource in resources:
             await resource.open()
             stack.push_async_callback(resource.close)
         await store.migrate()

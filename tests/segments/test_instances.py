@@ -23,7 +23,7 @@ ELSEWHERE = {"url": "https://elsewhere.example/1?a=b", "label": "elsewhere"}
 MEDIA = b"media" * 1000
 
 
-def directory(place: Path, number: str, label: str | None) -> LocalObjects:
+def directory(place: Path, number: str, *, label: str | None) -> LocalObjects:
     """A backend in a directory of its own."""
     backend = Backend(StorageId(number), "http_object_store", "local", "tams-local", label=label)
     return LocalObjects(place, url_lifetime=300, backend=backend)
@@ -32,7 +32,7 @@ def directory(place: Path, number: str, label: str | None) -> LocalObjects:
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     """An object that is registered and uploaded to the first of three backends, the last of which has no label."""
-    more = (directory(tmp_path / "second", SECOND, "second"), directory(tmp_path / "third", THIRD, None))
+    more = (directory(tmp_path / "second", SECOND, label="second"), directory(tmp_path / "third", THIRD, label=None))
     async with running(tmp_path / "media", more=more) as made:
         made.catalog.put(FLOW)
         await made.allocate(A, B)
@@ -63,9 +63,9 @@ async def jobs(rig: Rig) -> list[CopyJob]:
     return (await rig.store.read(lambda tx: tx.scan(COPIES, Query()))).rows
 
 
-async def refused(rig: Rig, body: object, name: str = A) -> str:
+async def refused(rig: Rig, body: object) -> str:
     """The field that a refusal names."""
-    return str((await rig.client.post(instances(name), body, expect=400)).json()["field"])
+    return str((await rig.client.post(instances(), body, expect=400)).json()["field"])
 
 
 @rule("INS-1", "INS-8", "INS-11", "INS-15", "SEG-25", "OBJ-7")
@@ -206,7 +206,7 @@ async def test_init_objects_have_instances_of_their_own(rig: Rig) -> None:
     rig.catalog.put(FLOW, init_segments=True)
     await rig.client.delete(SEGMENTS)
     await rig.allocate(INIT)
-    await rig.upload(INIT, b"init", "video/mp4")
+    await rig.upload(INIT, b"init", content_type="video/mp4")
     await rig.upload(B, MEDIA)
     await rig.client.post(SEGMENTS, segment(B, "[0:0_1:0)", init_object_id=INIT))
     await rig.client.post(instances(B), {"storage_id": SECOND})

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tams_common.config import Common
 from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, running, segment
 
 STORAGE = f"/flows/{FLOW}/storage"
@@ -98,7 +97,7 @@ async def test_the_backends_are_listed(rig: Rig) -> None:
 
 
 async def test_unused_allocations_are_collected_after_their_time(tmp_path: Path) -> None:
-    async with running(tmp_path, common=Common(min_object_timeout=600)) as rig:
+    async with running(tmp_path) as rig:
         rig.catalog.put(FLOW)
         used, unused, late = object_id(1), object_id(2), object_id(3)
         await rig.allocate(used, unused, late)
@@ -115,7 +114,7 @@ async def test_unused_allocations_are_collected_after_their_time(tmp_path: Path)
 
 
 async def test_a_collected_id_can_be_used_anew_while_its_bytes_still_lie_there(tmp_path: Path) -> None:
-    async with running(tmp_path, common=Common(min_object_timeout=600)) as rig:
+    async with running(tmp_path) as rig:
         rig.catalog.put(FLOW)
         first = (await rig.client.post(STORAGE, {"object_ids": ["x"]})).json()["media_objects"][0]["put_url"]["url"]
         headers = {"content-type": "video/mp2t"}

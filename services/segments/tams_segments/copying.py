@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
-from tams_common.errors import NotFound, TamsError
+from tams_common.errors import InvalidInput, NotFound, TamsError
 from tams_common.objects import Copies, ObjectInfo, Objects, Upload
 from tams_segments.copy_jobs import Progress
 
@@ -91,9 +91,16 @@ class Copying:
         upload, at = await self._start(info)
         if at < upload.size or upload.size == 0:
             await self._fill(upload, self._origin.read(info, first=at), at=at)
-        made = await self._target.complete(upload)
+        made = await self._complete(upload)
         if not _is_equal(info, made) and not (at == 0 and made.etag in self._digests.tags()):
             await self._compare(info, made)
+
+    async def _complete(self, upload: Upload) -> ObjectInfo:
+        try:
+            return await self._target.complete(upload)
+        except InvalidInput as error:
+            await self._target.abort(upload)
+            raise Differs(error.detail) from error
 
     async def _start(self, info: ObjectInfo) -> tuple[Upload, int]:
         """The upload, and how many bytes have arrived: of what has been begun, unless the original is another one."""
