@@ -53,14 +53,14 @@ async def measure(seconds: float, *, rounds: int, status: Status) -> list[Figure
 
     signer = _signer(DayKeys())
     pairs = [
-        _rates("URL for reading", lambda: signer.get_url(str(uuid.uuid4())), their_get, seconds=seconds),
-        _rates("URL for writing", lambda: signer.put_url(str(uuid.uuid4()), TYPE), their_put, seconds=seconds),
+        _rates("URL for reading", lambda: signer.get_url(str(uuid.uuid4())), theirs=their_get, seconds=seconds),
+        _rates("URL for writing", lambda: signer.put_url(str(uuid.uuid4()), TYPE), theirs=their_put, seconds=seconds),
         _page(theirs),
     ]
     return await interleave(pairs, rounds, progress=status.update)
 
 
-def _rates(name: str, ours: Callable[[], object], theirs: Callable[[], object], *, seconds: float) -> Pair:
+def _rates(name: str, ours: Callable[[], object], *, theirs: Callable[[], object], seconds: float) -> Pair:
     return Pair(
         name=name,
         ours=_rate(ours, seconds),

@@ -100,7 +100,7 @@ def test_make_alone_prints_every_target() -> None:
     printed = set(re.findall(r"^  ([a-z-]+) ", shown.stdout, flags=re.MULTILINE))
     assert printed == targets()
     start, quality, upkeep = {"setup", "run", "test", "demo"}, {"check", "fmt", "fuzz", "bench"}, {"lock", "clean"}
-    assert targets() == start | quality | upkeep | {"chaos", "conformance", "kafka", "vast-sdk-suite"}
+    assert targets() == start | quality | upkeep | {"chaos", "conformance", "kafka", "seaweedfs", "vast-sdk-suite"}
 
 
 def test_decisions_are_numbered_without_gaps_and_named_as_what_is_done() -> None:
