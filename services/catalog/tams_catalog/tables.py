@@ -176,7 +176,14 @@ COLLECTIONS: Final = Table(
 DELETIONS: Final = Table(
     "deletions", DeletionRow, ("flow_id",), paging=Small(), guarded_by=Guard("flows", ("flow_id",))
 )
-PROFILES: Final = Table("profiles", ProfileRow, ("id",), sort=("created",), paging=Small())
+PROFILES: Final = Table(
+    "profiles",
+    ProfileRow,
+    ("id",),
+    sort=("created",),
+    paging=Small(),
+    projections=_newest_of("format", "codec", "label"),
+)
 SERVICE: Final = Table("service", ServiceRow, ("id",), paging=Small())
 SERVICE_KEY: Final = ("service",)
 
