@@ -56,15 +56,16 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(data: Path, *, bus: str, replicas: int = 2) -> AsyncIterator[Fleet]:
-    """A running fleet with its tables in `data` and its events on `bus`; `replicas` of each service."""
+async def fleet(data: Path, *, bus: str, objects: str = "", replicas: int = 2) -> AsyncIterator[Fleet]:
+    """A running fleet with its tables in `data`, its events on `bus` and media in `objects`, by default a directory;
+    `replicas` of each service."""
     data.mkdir(parents=True, exist_ok=True)
     tokens = data / "tokens"
     tokens.write_text(f"{TOKEN} tester tams-api/admin\n")
     shared = {
         "TAMS_STORE_URL": f"sqlite:{data}",
         "TAMS_BUS_URL": bus,
-        "TAMS_OBJECTS_URL": f"local:{data / 'media'}",
+        "TAMS_OBJECTS_URL": objects or f"local:{data / 'media'}",
         "TAMS_API_GATEWAY_TOKENS_FILE": str(tokens),
         "TAMS_WEBHOOKS_ENCRYPTION_KEYS": ENCRYPTION_KEY,
         "TAMS_WEBHOOKS_ALLOW": "127.0.0.0/8",
