@@ -1,6 +1,7 @@
 """Storage backends as an operator declares them: a TOML file with a `[[backend]]` for each (`docs/storage.md`)."""
 
 import re
+import ssl
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,7 +107,9 @@ class S3Backend(Described, frozen=True, tag_field="kind", tag="s3"):
         _demand(bool(_CREDENTIALS.fullmatch(self.credentials)), "credentials must be chain, environment:… or file:…")
         for name in ("endpoint", "public_endpoint", "plain_url"):
             _demand(_is_address(getattr(self, name)), f"{name} must be http://… or https://…, without a query")
-        _demand(not self.ca_file or Path(self.ca_file).is_file(), f"ca_file must be a file: {self.ca_file}")
+        _demand(
+            _has_certificates(self.ca_file), f"ca_file must be a file with certificates (PEM), not {self.ca_file!r}"
+        )
         for name in ("get_urls", "put_urls"):
             _demand(bool(getattr(self, name)), f"{name} must name `presigned`, `plain` or both")
         for name in ("provider", "store_product"):
@@ -211,6 +214,13 @@ def _check_together(found: Sequence[AnyBackend], path: Path) -> None:
 def _demand(holds: bool, message: str) -> None:
     if not holds:
         raise ValueError(message)
+
+
+def _has_certificates(path: str) -> bool:
+    try:
+        return not path or bool(ssl.create_default_context(cafile=path))
+    except OSError:
+        return False
 
 
 def _is_prefix(text: str) -> bool:

@@ -112,6 +112,7 @@ def test_little_needs_to_be_said_of_a_bucket_at_aws(tmp_path: Path) -> None:
         ('credentials = "environment:A B"', "credentials"),
         ('label = "a,b"', "label"),
         ('ca_file = "/nowhere/ca.pem"', "ca_file"),
+        (f'ca_file = "{__file__}"', "ca_file"),
         ("tags = { a = 3 }", "tags"),
     ],
 )

@@ -19,6 +19,8 @@ from tams_common.objects.s3.presign import Keys
 RENEWAL: Final = 60.0
 """Seconds between looks at temporary keys. They are renewed a quarter of an hour before they end, or as soon then as
 their source has newer ones."""
+_FAILURES: Final = (BotoCoreError, ClientError, RuntimeError, OSError, ValueError, KeyError)
+"""What sources of keys raise; the last two, where they answer something else than keys."""
 _log = structlog.get_logger(__name__)
 
 
@@ -54,7 +56,7 @@ class KeyRing:
             if found is None:
                 raise StartRefused(f"{self._where}: key credentials: no credentials are found")
             await self._take(found)
-        except (BotoCoreError, ClientError, RuntimeError, OSError) as error:
+        except _FAILURES as error:
             raise StartRefused(f"{self._where}: key credentials: {error}") from error
         if self.expires is not None:
             self._renewing = asyncio.create_task(self._renew(found))
@@ -71,7 +73,7 @@ class KeyRing:
             await asyncio.sleep(self._interval)
             try:
                 await self._take(found)
-            except (BotoCoreError, ClientError, RuntimeError, OSError) as error:
+            except _FAILURES as error:
                 _log.warning(
                     "credentials are not renewed", backend=self._where, expires=self.expires, reason=str(error)
                 )

@@ -53,9 +53,13 @@ class S3Objects:
         where = f"backend {self.backend.label or self.backend.id}"
         session = session_of(self._declared.credentials, region=self._declared.region, where=where)
         ring = KeyRing(session, where=where)
-        await ring.open()
-        self._stack.push_async_callback(ring.close)
         bucket = await open_bucket(self._declared, session, stack=self._stack, place=self._place)
+        try:
+            await ring.open()
+        except StartRefused:
+            await self._stack.aclose()
+            raise
+        self._stack.push_async_callback(ring.close)
         self._opened = (bucket, ring)
 
     async def close(self) -> None:

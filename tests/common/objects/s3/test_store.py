@@ -1,6 +1,8 @@
 """The S3 adapter beyond the contract: its windows and limits, kinds of addresses, plain URLs, and bad luck."""
 
 import asyncio
+import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,17 +10,20 @@ from pathlib import Path
 import aiohttp
 import msgspec
 import pytest
+import trustme
 from yarl import URL
 
 from tams_common.clock import ManualClock
+from tams_common.config import Common
 from tams_common.errors import StartRefused, Unavailable
 from tams_common.objects import Objects
 from tams_common.objects.declared import S3Backend
 from tams_common.objects.s3 import S3Objects
+from tams_common.runtime import wiring
 from tests import seaweed
 from tests.common.objects.contract import TS, call
 from tests.conformance import rule
-from tools.seaweed import DOMAIN
+from tools.seaweed import DOMAIN, write_storage_file
 
 ID = "0f0f0f0f-6d5b-4a0a-9f25-0f0c5e4f1b7a"
 
@@ -123,7 +128,7 @@ async def test_what_was_written_outlives_kill_9(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def speaking(words: bytes) -> AsyncIterator[str]:
+async def speaking(words: bytes, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A server that says `words` to whoever asks, and then nothing more; with none it leaves the line open."""
     leaving = asyncio.Event()
 
@@ -135,9 +140,9 @@ async def speaking(words: bytes) -> AsyncIterator[str]:
             await leaving.wait()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         leaving.set()
         server.close()
@@ -160,6 +165,7 @@ def at(endpoint: str) -> S3Backend:
 
 CUT = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\nETag: "x"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n\r\nhalf'
 SLOW_DOWN = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n"
+NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 NOT_HTTP = b"220 mail.example ESMTP\r\n\r\n"
 
 
@@ -169,6 +175,19 @@ async def test_a_store_that_does_not_answer_is_unavailable(words: bytes) -> None
         for step in (objects.head("k"), objects.delete("k"), objects.begin("k", content_type=TS, size=2**30)):
             with pytest.raises(Unavailable):
                 await step
+
+
+async def test_authorities_of_ones_own_are_trusted(tmp_path: Path) -> None:
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    async with speaking(NOTHING, tls=tls) as endpoint:
+        async with opened(at(endpoint)) as objects:
+            with pytest.raises(Unavailable, match="does not answer"):
+                await objects.head("k")
+        trusting = msgspec.structs.replace(at(endpoint), ca_file=str(tmp_path / "ca.pem"), read_timeout=5.0)
+        async with opened(trusting) as objects:
+            assert await objects.head("k") is None
 
 
 async def test_a_body_that_breaks_off_is_unavailable() -> None:
@@ -181,3 +200,13 @@ async def test_a_lost_bucket_is_no_lost_object(tmp_path: Path) -> None:
     async with opened(seaweed.declared(tmp_path, attempts=1)) as objects:
         with pytest.raises(Unavailable, match="NoSuchBucket"):
             await objects.delete("k")
+
+
+def test_the_library_is_asked_for_by_name_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "storage.toml"
+    write_storage_file(path, {"kind": "s3", "id": ID, "bucket": "media"})
+    for name in [name for name in sys.modules if name.startswith("tams_common.objects.s3")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "aioboto3", None)
+    with pytest.raises(StartRefused, match=r"s3: needs the library aioboto3: install tams-common\[s3\]"):
+        wiring.make_objects(Common(objects_url=f"s3:{path}"))
