@@ -158,3 +158,25 @@ async def test_lists_are_not_sent_again_to_those_who_have_them(house: House) -> 
         tag = (await house.api.get(path)).headers["ETag"]
         again = await house.api.get(path, expect=304, headers={"If-None-Match": tag})
         assert again.body == b""
+
+
+async def test_writers_may_ask_that_nothing_has_changed_meanwhile(house: House) -> None:
+    api, flow = house.api, await words.make_flow(house.api, label="before")
+    path = f"/flows/{flow}"
+    body = words.video_flow(flow, words.new_id(), label="after")
+    body["source_id"] = (await api.get(path)).json()["source_id"]
+    hook = (await api.post("/service/webhooks", {"url": "https://127.0.0.1/", "events": []})).json()
+    for target, changed in (
+        (path, body),
+        (f"{path}/label", "again"),
+        (f"/service/webhooks/{hook['id']}", {**hook, "status": "disabled"}),
+    ):
+        tag = (await api.get(target)).headers["ETag"]
+        await api.call("PUT", target, json=changed, headers={"If-Match": '"older"'}, expect=412)
+        assert (await api.get(target)).headers["ETag"] == tag
+        await api.call("PUT", target, json=changed, headers={"If-Match": tag}, expect=(201, 204))
+        await api.call("PUT", target, json=changed, headers={"If-Match": tag}, expect=412)
+    absent = words.new_id()
+    body = words.video_flow(absent, words.new_id())
+    await api.call("PUT", f"/flows/{absent}", json=body, headers={"If-Match": "*"}, expect=412)
+    await api.get(f"/flows/{absent}", expect=404)

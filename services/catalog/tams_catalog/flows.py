@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tams_catalog.changes import Changes
 from tams_catalog.delete_flow import begin_deletion
-from tams_catalog.documents import flow_of, render_flow, with_member
+from tams_catalog.documents import FlowState, flow_of, render_flow, with_member
 from tams_catalog.extents import with_updates
 from tams_catalog.facts import flow_facts
 from tams_catalog.listing import Ask, Listing, list_flows
@@ -31,10 +31,21 @@ class Flows:
         self._segments = segments
         self._deletions = deletions
 
-    async def put(self, body: Flow | ProfileFlow, *, context: Context) -> bytes | None:
-        """Creates a flow and returns its JSON, or replaces one and returns None (FLW-13)."""
-        subject = context.principal.subject
-        created = await self._transactions.change(lambda changes: put_flow(changes, body, subject=subject))
+    async def put(
+        self, body: Flow | ProfileFlow, *, context: Context, check: Callable[[bytes | None], None] | None = None
+    ) -> bytes | None:
+        """Creates a flow and returns its JSON, or replaces one and returns None (FLW-13).
+
+        `check` is given what GET shows of the flow before, None for no flow, and raises unless it may be written.
+        """
+        flow_id, subject = body.id if isinstance(body, ProfileFlow) else body.common.id, context.principal.subject
+
+        def put(changes: Changes) -> FlowState | None:
+            if check is not None:
+                check(_shown_or_none(changes.tx, flow_id))
+            return put_flow(changes, body, subject=subject)
+
+        created = await self._transactions.change(put)
         return None if created is None else render_flow(created)
 
     async def edit(
@@ -64,13 +75,7 @@ class Flows:
 
     async def one(self, flow_id: FlowId) -> bytes:
         """The JSON of a flow; raises `NotFound`."""
-
-        def read(reader: Reader) -> bytes:
-            row = _living(reader, flow_id)
-            entry = reader.get(FLOW_INDEX, (flow_id,))
-            return with_updates(row.body, entry.segments_updated if entry else None)
-
-        return await self._store.read(read, bounded=True)
+        return await self._store.read(lambda reader: _shown(reader, flow_id), bounded=True)
 
     async def one_with_timerange(self, flow_id: FlowId, within: TimeRange, *, context: Context) -> bytes:
         """The JSON of a flow with the span of its segments that overlap `within`, asked of segments so that a writer
@@ -108,3 +113,16 @@ def _living(reader: Reader, flow_id: FlowId) -> FlowRow:
     if row is None or row.deleting:
         raise NotFound(f"there is no flow {flow_id}")
     return row
+
+
+def _shown(reader: Reader, flow_id: FlowId) -> bytes:
+    row = _living(reader, flow_id)
+    entry = reader.get(FLOW_INDEX, (flow_id,))
+    return with_updates(row.body, entry.segments_updated if entry else None)
+
+
+def _shown_or_none(reader: Reader, flow_id: FlowId) -> bytes | None:
+    try:
+        return _shown(reader, flow_id)
+    except NotFound:
+        return None

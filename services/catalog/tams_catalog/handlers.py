@@ -1,5 +1,6 @@
 """The catalog's handlers: parse, call one use case, render."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -11,6 +12,7 @@ from tams_catalog.pages import Limits
 from tams_catalog.sources import Sources
 from tams_common.errors import NotFound
 from tams_common.http.codec import decode_json, json_response, no_content
+from tams_common.http.etag import check_if_match
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
@@ -65,7 +67,8 @@ class Handlers:
         body_id = flow.id if isinstance(flow, ProfileFlow) else flow.common.id
         if body_id != flow_id:
             raise NotFound(f"the body is flow {body_id}, the path flow {flow_id} (FLW-15)", field="$.id")
-        created = await self._flows.put(flow, context=request.context)
+        check = partial(check_if_match, request) if "if-match" in request.headers else None
+        created = await self._flows.put(flow, context=request.context, check=check)
         return no_content() if created is None else json_response(created, HTTPStatus.CREATED)
 
     async def delete_flow(self, request: Request) -> Response:

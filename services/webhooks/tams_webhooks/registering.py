@@ -70,16 +70,17 @@ class Registrar:
         await self._store.run(write)
         return row
 
-    async def replace(self, body: WebhookPut, *, context: Context) -> WebhookRow:
+    async def replace(self, body: WebhookPut, *, context: Context, check: Callable[[bytes], None]) -> WebhookRow:
         """Replaces the webhook `body.id` (WHK-9 to WHK-15); raises `NotFound` and `InvalidInput`.
 
-        The stored api key value stays unless the body has one, or no `api_key_name` either (WHK-11).
+        The stored api key value stays unless the body has one, or no `api_key_name` either (WHK-11). `check` is given
+        what GET shows of the webhook before, and raises unless it may be written.
         """
         check_api_key(body)
         known = await self.get(body.id, principal=context.principal)
         if body.url != known.url:
             await self._admit(body.url)
-        return await self._store.run(lambda tx: self._replace(tx, body, principal=context.principal))
+        return await self._store.run(lambda tx: self._replace(tx, body, principal=context.principal, check=check))
 
     async def delete(self, webhook_id: str, *, principal: Principal) -> None:
         """Removes a webhook and all that waits for it (WHK-12); raises `NotFound`."""
@@ -108,8 +109,9 @@ class Registrar:
             raise InvalidInput("url must not have a fragment: it would not be sent", field="$.url")
         await self._check_url(url)
 
-    def _replace(self, tx: Tx, body: WebhookPut, *, principal: Principal) -> WebhookRow:
+    def _replace(self, tx: Tx, body: WebhookPut, *, principal: Principal, check: Callable[[bytes], None]) -> WebhookRow:
         row = find(tx, body.id, principal=principal)
+        check(render(row))
         changed = WebhookRow(
             id=row.id,
             url=body.url,

@@ -1,11 +1,13 @@
 """`/service/webhooks` and `/service/webhooks/{webhookId}` (WHK-2 to WHK-12)."""
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 
 from tams_common.config import Common
 from tams_common.errors import NotFound
 from tams_common.http.codec import decode_json, json_response, no_content
+from tams_common.http.etag import check_if_match
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
@@ -59,7 +61,7 @@ class Webhooks:
         body = decode_json(await request.read(), WebhookPut)
         if body.id != webhook_id:
             raise NotFound(f"the body is webhook {body.id}, the path webhook {webhook_id} (T-82)", field="$.id")
-        row = await self._registrar.replace(body, context=request.context)
+        row = await self._registrar.replace(body, context=request.context, check=partial(check_if_match, request))
         self._changed(row.id)
         return json_response(render(row), HTTPStatus.CREATED)
 
