@@ -20,12 +20,13 @@ class Declaration(msgspec.Struct, frozen=True):
     key: tuple[str, ...]
     order: tuple[str, ...]
     windowed: bool
+    tokens: tuple[str, ...]
     projections: dict[str, tuple[str, ...]]
 
     @property
-    def lie(self) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    def lie(self) -> tuple[tuple[str, ...], tuple[str, ...], bool, tuple[str, ...]]:
         """How rows are found and lie: no migration changes that."""
-        return self.key, self.order, self.windowed
+        return self.key, self.order, self.windowed, self.tokens
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -42,6 +43,7 @@ def declared(layout: AnyLayout) -> Declaration:
         key=layout.table.key,
         order=layout.total_order(()),
         windowed=layout.windowed,
+        tokens=layout.tokens,
         projections={projection.name: projection.columns for projection in layout.table.projections},
     )
 

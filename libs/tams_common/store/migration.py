@@ -76,7 +76,7 @@ def drift(layout: AnyLayout, stored: Known, *, columns: Iterator[str] | None = N
         columns = differences("column", old.columns, declared=new.columns)
     phrases = [*columns, *differences("projection", old.projections, declared=new.projections)]
     if old.lie != new.lie:
-        phrases.append("other key, order or paging")
+        phrases.append("other key, order, paging or tokens")
     return tuple(phrases)
 
 
@@ -112,7 +112,7 @@ def _refuse_change(layout: AnyLayout, stored: Known) -> None:
         if old.columns[kept] != new.columns[kept]:
             raise StartRefused(f"table {name}: column {kept} is stored with another type")
     if old.lie != new.lie:
-        raise StartRefused(f"table {name} is stored with another key, order or paging")
+        raise StartRefused(f"table {name} is stored with another key, order, paging or tokens")
     for column in layout.columns:
         if column.name not in old.columns and column.default is msgspec.UNSET:
             raise StartRefused(f"table {name}: the new column {column.name} has no default for stored rows")

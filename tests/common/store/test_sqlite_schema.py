@@ -41,6 +41,13 @@ class OtherType(msgspec.Struct, frozen=True):
     note: str | None
 
 
+class Tagged(msgspec.Struct, frozen=True):
+    id: str
+    size: int
+    note: str | None
+    tags: str = ""
+
+
 class NotNull(msgspec.Struct, frozen=True):
     id: str
     size: int
@@ -154,7 +161,7 @@ async def test_what_is_stored_otherwise_shows_as_drift(directory: Path) -> None:
     other = Table("things", Shrunk, key=("id",), paging=Windowed(), version=2)
     async with opened(directory, [other]) as store:
         status = (await store.status())[0]
-    words = ("column note not declared", "projection by_size not declared", "other key, order or paging")
+    words = ("column note not declared", "projection by_size not declared", "other key, order, paging or tokens")
     assert status.drift == words
     assert status.sorting == "in order"
 
@@ -169,6 +176,7 @@ async def test_what_is_stored_otherwise_shows_as_drift(directory: Path) -> None:
         (Table("things", Thing, key=("id", "size"), projections=(BY_SIZE,), version=2), "another key"),
         (Table("things", Thing, key=("id",), sort=("size",), projections=(BY_SIZE,), version=2), "order"),
         (Table("things", Thing, key=("id",), paging=Windowed(), projections=(BY_SIZE,), version=2), "paging"),
+        (Table("things", Tagged, key=("id",), paging=Small(tokens=("tags",)), version=2), "tokens"),
         (Table("things", Thing, key=("id",)), "version 1"),
     ],
 )

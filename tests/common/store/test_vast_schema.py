@@ -101,7 +101,7 @@ class TestRefusals:
         ("table", "words"),
         [
             (Table("items", Grown, key=("id",)), "version 1 with another declaration"),
-            (Table("items", Grown, key=("id", "version"), version=2), "another key, order or paging"),
+            (Table("items", Grown, key=("id", "version"), version=2), "another key, order, paging or tokens"),
         ],
     )
     async def test_what_is_not_additive_is_refused(self, opener: VastOpener, table: Table[Grown], words: str) -> None:
