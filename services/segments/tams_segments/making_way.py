@@ -1,17 +1,22 @@
-"""Making way for a writer: hidden segments whose place it takes go at once, whatever the worker has reached (ADR 0007).
+"""Making way for a writer: hidden segments whose time it takes go at once, whatever the worker has reached (ADR 0007).
 
-Two segments of a flow cannot start at the same time, not even if one of them is not to be seen any more.
+Two segments of a flow cannot start at the same time, not even if one of them is not to be seen any more; and whoever
+applies the events one after another must not take the new one for deleted.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from tams_common.clock import later
-from tams_common.store import Tx
-from tams_segments.hiding import hidden_by
+from tams_common.store import Query, Tx, eq, ge, le
+from tams_segments.hiding import Hidden, hidden_by
 from tams_segments.removal import Doomed, remove
+from tams_segments.runs import COLUMNS
 from tams_segments.tables import SEGMENTS, Head
-from tams_segments.timeline import Span
+from tams_segments.timeline import Span, Timeline, extend
+
+_MOST: Final = 2000
+"""Segments that are looked at for it, at most: a batch that is spread wider only displaces what starts when it does."""
 
 
 class Way(NamedTuple):
@@ -22,16 +27,45 @@ class Way(NamedTuple):
 
 
 def make_way(tx: Tx, head: Head, *, spans: Sequence[Span], now: int) -> Way:
-    """Removes hidden segments that start where one of `spans` does."""
-    hidden = hidden_by(head)
-    starts = {span.start for span in spans if any(known.first <= span.start <= known.last for known in hidden)}
-    found = tx.get_many(SEGMENTS, ((head.flow_id, start) for start in sorted(starts))).values()
-    gone = [
-        Doomed(Span(row.start_ns, row.end_ns, row.end_inclusive), row.object_id)
-        for row in found
-        if any(known.hides(row.start_ns, version=row.head_version, object_id=row.object_id) for known in hidden)
-    ]
+    """Removes hidden segments in the place of `spans`."""
+    gone: dict[int, Doomed] = {}
+    taken = Timeline(_merged(spans))
+    for hidden in hidden_by(head):
+        near = [span for span in spans if span.start <= hidden.last and span.end >= hidden.first]
+        for row in _rows(tx, head.flow_id, hidden=hidden, near=near):
+            segment = Doomed(Span(row[0], row[1], bool(row[2])), row[3])
+            if hidden.hides(row[0], version=row[4], object_id=row[3]) and taken.clash(segment.span):
+                gone[row[0]] = segment
     if not gone:
         return Way(head)
-    last = later(now, head.event_at) + len(gone) - 1
-    return Way(remove(tx, head, doomed=gone, now=now, event_at=last), [segment.span for segment in gone])
+    doomed = [gone[start] for start in sorted(gone)]
+    last = later(now, head.event_at) + len(doomed) - 1
+    return Way(remove(tx, head, doomed=doomed, now=now, event_at=last), [segment.span for segment in doomed])
+
+
+def _rows(tx: Tx, flow_id: str, *, hidden: Hidden, near: Sequence[Span]) -> Iterable[Sequence[Any]]:
+    """What may be in the way: the segment that reaches over the first start, what starts up to the last end, and in any
+    case what starts when one of `near` does."""
+    if not near:
+        return
+    low, high = min(span.start for span in near), max(span.end for span in near)
+    where = (eq("flow_id", flow_id), le("head_version", hidden.up_to))
+    before = Query((*where, ge("start_ns", hidden.first), le("start_ns", low)), limit=1, reverse=True)
+    within = Query((*where, ge("start_ns", low), le("start_ns", min(high, hidden.last))), limit=_MOST)
+    yield from tx.select(SEGMENTS, COLUMNS, query=before).rows
+    page = tx.select(SEGMENTS, COLUMNS, query=within)
+    yield from page.rows
+    if page.more:
+        for row in tx.get_many(SEGMENTS, ((flow_id, span.start) for span in near)).values():
+            yield row.start_ns, row.end_ns, row.end_inclusive, row.object_id, row.head_version
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The same time in spans that do not overlap."""
+    found: list[Span] = []
+    for span in sorted(spans):
+        if found and not found[-1].precedes(span):
+            found[-1] = extend(found[-1], span)
+        else:
+            found.append(span)
+    return found
