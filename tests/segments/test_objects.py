@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, seconds, segment
+from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, segment
 
 SEGMENTS = f"/flows/{FLOW}/segments"
 OTHER = f"/flows/{OTHER_FLOW}/segments"
@@ -37,24 +37,6 @@ async def test_an_object_shows_who_uses_it(rig: Rig) -> None:
     head = await rig.client.head(f"/objects/{A}")
     assert head.headers["x-paging-limit"] == "1000"
     await rig.client.get("/objects/unknown", expect=404)
-
-
-async def test_many_flows_come_in_pages_and_each_once(rig: Rig) -> None:
-    await rig.allocate(A)
-    flows = [f"10000000-0000-4000-8000-0000000000{number:02}" for number in range(1, 8)]
-    for flow_id in flows:
-        rig.catalog.put(flow_id)
-        items = [segment(A, timerange, object_timerange="[0:0_9:0)") for timerange in seconds(0, 1, 2)]
-        await rig.client.post(f"/flows/{flow_id}/segments", items)
-    assert (await rig.client.get(f"/objects/{A}")).json()["referenced_by_flows"] == flows
-    seen: list[str] = []
-    path: str | None = f"/objects/{A}?limit=3"
-    while path:
-        answer = await rig.client.get(path)
-        seen += answer.json()["referenced_by_flows"]
-        link = answer.headers.get("link")
-        path = link.partition(">")[0].removeprefix("<") if link else None
-    assert seen == flows
 
 
 async def test_a_fresh_object_belongs_to_the_flow_it_was_allocated_for(rig: Rig) -> None:

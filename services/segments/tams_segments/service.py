@@ -1,5 +1,6 @@
 """Composition root of segments."""
 
+from tams_common.inbox import Subscription
 from tams_common.objects import Objects
 from tams_common.outbox import Relay
 from tams_common.runtime.service import Built, Parts, Service
@@ -7,6 +8,7 @@ from tams_segments.allocating import Allocator
 from tams_segments.checking import check_storage
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
+from tams_segments.consumers import FLOW_EVENTS
 from tams_segments.copier import Copier
 from tams_segments.copy_worker import LEASE as COPIES_LEASE
 from tams_segments.copy_worker import CopyMetrics, CopyPace, CopyWorker
@@ -56,6 +58,7 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
         removed()
         worker.prompt()
 
+    flow_events = Subscription(store, parts.bus, interest=FLOW_EVENTS, clock=clock)
     copies = _copies(config, parts)
     instances = Instances(store, backends, clock=clock, new_id=new_id)
 
@@ -80,7 +83,7 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
         get_extent=GetExtent(store),
         render_segments=RenderSegments(store, writers),
     )
-    return Built(routes=routes(handlers), behaviours=(relay, collector, worker, copies))
+    return Built(routes=routes(handlers), behaviours=(relay, collector, worker, copies, flow_events))
 
 
 def _copies(config: SegmentsConfig, parts: Parts) -> CopyWorker:
