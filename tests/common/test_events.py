@@ -12,6 +12,7 @@ from tams_common.bus.cloudevents import from_record, to_message
 from tams_common.errors import InvalidInput
 from tams_common.events import Draft, Envelope, Subject
 from tams_common.ids import EventId, FlowId, Incarnation, SourceId
+from tests.conformance import rule
 
 FLOW = FlowId("0a7b1c2d-0000-4000-8000-000000000001")
 SOURCE = SourceId("0a7b1c2d-0000-4000-8000-000000000002")
@@ -66,6 +67,7 @@ ALL = [
 each_event = pytest.mark.parametrize(("draft", "kind", "topic", "body"), ALL, ids=[kind for _, kind, _, _ in ALL])
 
 
+@rule("EVT-1", "EVT-2", "EVT-3", "EVT-4", "EVT-5", "EVT-6", "EVT-7", "EVT-8", "EVT-9")
 @each_event
 def test_an_event_is_the_specifications_json(draft: Draft, kind: str, topic: str, body: object) -> None:  # EVT-1 to 9
     envelope = seal(draft)
@@ -145,6 +147,7 @@ def test_the_resource_stands_in_the_event_byte_for_byte() -> None:
     assert FLOW_JSON in seal(events.flow_created(FLOW_JSON, SUBJECT)).value
 
 
+@rule("EVT-5")
 def test_many_segments_make_many_events_in_order() -> None:  # EVT-5
     segments = [b'{"object_id":"%06d","timerange":"[%d:0_%d:0)"}' % (n, n, n + 1) for n in range(5000)]
     drafts = events.segments_added(segments, SUBJECT)
@@ -163,6 +166,7 @@ def test_segments_fill_an_event_to_the_brim(extra: int) -> None:
     assert sum(len(json.loads(seal(draft).value)["event"]["segments"]) for draft in drafts) == 8
 
 
+@rule("EVT-18")
 def test_no_segments_make_no_event() -> None:  # EVT-18
     assert events.segments_added([], SUBJECT) == []
 
@@ -188,6 +192,7 @@ def test_an_event_names_what_it_is_about() -> None:
         events.source_deleted(Subject(flow_id=FLOW))
 
 
+@rule("EVT-1")
 @pytest.mark.parametrize("at", [0, 1, 999, 1000, AT, 1_699_999_999_999_999_999])
 def test_timestamps_are_read_by_common_parsers(at: int) -> None:  # EVT-1
     read = datetime.strptime(events.timestamp(at), "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

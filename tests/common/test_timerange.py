@@ -19,6 +19,7 @@ from tams_common.timerange import (
     format_timestamp,
     parse_timestamp,
 )
+from tests.conformance import rule
 
 parse = TimeRange.parse
 
@@ -29,6 +30,7 @@ def span(text: str) -> tuple[int | None, int | None, bool, bool]:
 
 
 class TestTimestamps:
+    @rule("TIME-1", "TIME-2")
     @pytest.mark.parametrize(
         ("text", "ns"),
         [
@@ -46,10 +48,12 @@ class TestTimestamps:
         assert parse_timestamp(text) == ns
         assert format_timestamp(ns) == text
 
+    @rule("TIME-2")
     def test_time_2_minus_zero_is_zero(self) -> None:
         assert parse_timestamp("-0:0") == 0
         assert format_timestamp(0) == "0:0"
 
+    @rule("TIME-1")
     @pytest.mark.parametrize(
         "text",
         [
@@ -93,6 +97,7 @@ class TestTimestamps:
         with pytest.raises(TimeFormatError):
             parse_timestamp(text)
 
+    @rule("TIME-3")
     @pytest.mark.parametrize(
         ("text", "ns"),
         [("9223372036:854775807", MAX_NS), ("-9223372036:854775808", MIN_NS), ("9007199:254740993", 2**53 + 1)],
@@ -101,6 +106,7 @@ class TestTimestamps:
         assert parse_timestamp(text) == ns
         assert format_timestamp(ns) == text
 
+    @rule("TIME-3")
     @pytest.mark.parametrize(
         "text",
         [
@@ -122,6 +128,7 @@ class TestTimestamps:
 
 
 class TestForms:
+    @rule("TIME-4")
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
@@ -135,6 +142,7 @@ class TestForms:
         assert span(text) == expected
         assert str(parse(text)) == text
 
+    @rule("TIME-4")
     @pytest.mark.parametrize(
         "text",
         [
@@ -176,22 +184,26 @@ class TestForms:
         with pytest.raises(TimeFormatError):
             parse(text)
 
+    @rule("TIME-5")
     def test_time_5_underscore_is_eternity(self) -> None:
         assert parse("_") == ETERNITY
         assert parse("_").is_eternity
         assert span("_") == (None, None, False, False)
 
+    @rule("TIME-6")
     @pytest.mark.parametrize("text", ["()", "", "[]", "[)", "(]", "[", "(", "]", ")"])
     def test_time_6_and_t_39_no_timestamp_and_no_underscore_is_empty(self, text: str) -> None:
         assert parse(text) == EMPTY
         assert parse(text).is_empty
 
+    @rule("TIME-7")
     def test_time_7_an_omitted_bound_is_unbounded(self) -> None:
         assert span("_10:0)") == (None, 10 * NS, False, False)
         assert span("_10:0]") == (None, 10 * NS, False, True)
         assert span("[0:0_") == (0, None, True, False)
         assert span("(0:0_") == (0, None, False, False)
 
+    @rule("TIME-8")
     @pytest.mark.parametrize(
         ("texts", "canonical"),
         [
@@ -204,43 +216,52 @@ class TestForms:
         assert {parse(text) for text in texts} == {parse(canonical)}
         assert {str(parse(text)) for text in texts} == {canonical}
 
+    @rule("TIME-9")
     def test_time_9_a_start_alone_is_open_ended_with_underscore_and_an_instant_without(self) -> None:
         assert str(parse("0:0_")) == "[0:0_"
         assert str(parse("0:0")) == "[0:0]"
 
+    @rule("TIME-10")
     @pytest.mark.parametrize("text", ["[5:1]", "[5:1_5:1]", "5:1", "[5:1", "5:1]", "5:1_5:1"])
     def test_time_10_instants(self, text: str) -> None:
         assert parse(text) == TimeRange.instant(5 * NS + 1)
         assert parse(text).is_instant
 
+    @rule("TIME-11")
     @pytest.mark.parametrize("text", ["(5:0)", "[5:0)", "(5:0]", "(5:0", "5:0)"])
     def test_time_11_and_t_38_an_instant_with_an_exclusive_marker_is_empty(self, text: str) -> None:
         assert parse(text) == EMPTY
 
+    @rule("TIME-12")
     @pytest.mark.parametrize("text", ["[1:0_0:0)", "[1:0_0:0]", "1:0_-1:0", "[0:0_0:0)", "(0:0_0:0]", "(7:0_7:0)"])
     def test_time_12_reversed_or_equal_with_an_exclusive_marker_is_empty(self, text: str) -> None:
         assert parse(text) == EMPTY
         assert str(parse(text)) == "()"
 
+    @rule("TIME-13")
     def test_time_13_a_missing_marker_is_inclusive(self) -> None:
         assert str(parse("0:0_1:0")) == "[0:0_1:0]"
         assert str(parse("(0:0_1:0")) == "(0:0_1:0]"
         assert str(parse("0:0_1:0)")) == "[0:0_1:0)"
 
+    @rule("TIME-14")
     def test_time_14_negative_timestamps_at_both_ends(self) -> None:
         assert span("[-1:500000000_-0:5)") == (-1_500_000_000, -5, True, False)
 
+    @rule("TIME-15")
     @pytest.mark.parametrize(
         "text", ["_", "()", "[5:0]", "[-0:5]", "(-0:5_0:0]", "[0:0_", "(-1:0_", "_10:0)", "_10:0]"]
     )
     def test_time_15_canonical_forms_are_written_as_read(self, text: str) -> None:
         assert str(parse(text)) == text
 
+    @rule("TIME-20")
     def test_time_20_markers_may_come_percent_encoded_in_a_query(self) -> None:
         assert parse(unquote("%5B0:0_1:0%29")) == parse("[0:0_1:0)")
 
 
 class TestComparisons:
+    @rule("TIME-16")
     @pytest.mark.parametrize(
         ("left", "right", "expected"),
         [
@@ -263,16 +284,19 @@ class TestComparisons:
         assert parse(left).overlaps(parse(right)) is expected
         assert parse(right).overlaps(parse(left)) is expected
 
+    @rule("TIME-16")
     def test_time_16_and_t_44_sorting_honours_inclusivity(self) -> None:
         ordered = ["_0:0)", "_", "[1:0_2:0)", "[2:0]", "[2:0_3:0)", "[2:0_3:0]", "[2:0_", "(2:0_3:0)"]
         assert [str(tr) for tr in sorted(map(parse, reversed(ordered)), key=lambda tr: tr.sort_key)] == ordered
 
+    @rule("TIME-17")
     @pytest.mark.parametrize("text", ["_", "()", "[0:0]", "[0:0_1:0)", "_0:0]"])
     def test_time_17_never_overlaps_nothing_and_eternity_everything_else(self, text: str) -> None:
         assert not EMPTY.overlaps(parse(text))
         assert not parse(text).overlaps(EMPTY)
         assert ETERNITY.overlaps(parse(text)) is (text != "()")
 
+    @rule("TIME-21")
     def test_time_21_a_query_within_one_frame_finds_its_segment(self) -> None:
         segment = parse("[0:0_0:40000000)")
         assert segment.overlaps(parse("[0:39999999]"))
@@ -304,12 +328,14 @@ class TestArithmetic:
         assert parse("_0:0)").hull(parse("[7:0_")) == ETERNITY
         assert EMPTY.hull(parse("[3:0]")) == parse("[3:0]") == parse("[3:0]").hull(EMPTY)
 
+    @rule("TIME-19")
     def test_time_19_an_offset_shifts_both_ways(self) -> None:
         assert str(parse("(10:0_12:0]").shift(parse_timestamp("-10:500000000"))) == "(-0:500000000_1:500000000]"
         assert str(parse("[0:0_").shift(5)) == "[0:5_"
         assert ETERNITY.shift(MAX_NS) == ETERNITY
         assert EMPTY.shift(MAX_NS) == EMPTY
 
+    @rule("TIME-3")
     def test_time_3_arithmetic_that_leaves_the_bounds_is_an_error(self) -> None:
         with pytest.raises(TimeOverflowError, match=r"9223372036:854775808.* lies beyond"):
             TimeRange.instant(MAX_NS).shift(1)

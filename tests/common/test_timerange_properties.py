@@ -24,6 +24,7 @@ from tams_common.timerange import (
     format_timestamp,
     parse_timestamp,
 )
+from tests.conformance import rule
 
 pytestmark = pytest.mark.property
 
@@ -101,6 +102,7 @@ class TestTimestamps:
     def test_read_as_the_oracle_reads_them(self, text: str) -> None:
         assert parse_timestamp(text) == BbcTimestamp.from_sec_nsec(text).to_nanosec()
 
+    @rule("TIME-1")
     @given(noise | damaged_texts() | st.from_regex(LEGAL_STAMP, fullmatch=True))
     def test_time_1_exactly_the_pattern_is_read(self, text: str) -> None:
         try:
@@ -122,6 +124,7 @@ class TestTexts:
         else:
             assert_same(parse(text), BbcTimeRange.from_str(text))
 
+    @rule("TIME-4")
     @given(noise | damaged_texts() | st.from_regex(LEGAL_RANGE, fullmatch=True))
     def test_time_4_exactly_the_pattern_is_read(self, text: str) -> None:
         try:

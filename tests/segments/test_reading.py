@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tams_common.http.codec import encode_json
 from tams_common.ids import new_id
 from tams_common.timerange import TimeRange
+from tests.conformance import rule
 from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, seconds, segment
 
 SEGMENTS = f"/flows/{FLOW}/segments"
@@ -29,6 +30,7 @@ async def pages(rig: Rig, query: str, *, flow_id: str = FLOW) -> list[list[str]]
     return found
 
 
+@rule("SEG-2", "SEG-3")
 async def test_unknown_flows_have_no_segments_and_bad_ids_are_not_found(rig: Rig) -> None:
     answer = await rig.client.get(f"/flows/{OTHER_FLOW}/segments")
     assert answer.json() == []
@@ -37,6 +39,7 @@ async def test_unknown_flows_have_no_segments_and_bad_ids_are_not_found(rig: Rig
         await rig.client.get(f"/flows/{bad}/segments", expect=404)
 
 
+@rule("SEG-6", "TIME-21")
 @pytest.mark.parametrize(
     ("timerange", "expected"),
     [
@@ -66,6 +69,7 @@ async def test_what_shares_time_with_the_range_is_shown_whole(
     assert await rig.timeranges(f"timerange={timerange}&reverse_order=true") == list(expected)[::-1]
 
 
+@rule("SEG-9", "SORT-9", "PAG-10")
 @pytest.mark.parametrize("reverse", [False, True])
 async def test_pages_hold_everything_once_and_in_order(rig: Rig, reverse: bool) -> None:
     await rig.add(*MIXED)
@@ -80,6 +84,7 @@ async def test_pages_hold_everything_once_and_in_order(rig: Rig, reverse: bool) 
     assert [page[0] for page in within] == [x for x in expected if x in ("[1:0_2:0]", "[3:0]", "[4:0_9:0)")]
 
 
+@rule("PAG-13", "SEG-10")
 async def test_headers_tell_what_the_page_spans(rig: Rig) -> None:
     await rig.add(*MIXED)
     for query, spans, order in (("", "[0:0_2:0]", "false"), ("&reverse_order=true", "[9:0_10:0)", "true")):

@@ -7,6 +7,7 @@ import pytest
 from tams_common.auth.principal import ADMIN, READ, Principal
 from tams_common.ids import new_id
 from tests.common.eventually import eventually
+from tests.conformance import rule
 from tests.webhooks.receiver import Reply
 from tests.webhooks.rig import FLOW, OTHER_FLOW, Rig, flow_event, running, source_event
 from tests.webhooks.words import attempted, parked, status
@@ -117,6 +118,7 @@ async def test_a_test_does_not_disturb_what_runs() -> None:
         assert len(endpoint.accepted) == 40
 
 
+@rule("WHK-31")
 @pytest.mark.parametrize(
     ("method", "path"),
     [

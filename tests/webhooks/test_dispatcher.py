@@ -6,10 +6,12 @@ from tams_common.http.message import Request, Response
 from tams_webhooks.dressing import ADDED
 from tams_webhooks.outgoing.signing import signer_of
 from tests.common.eventually import eventually
+from tests.conformance import rule
 from tests.webhooks.rig import CONFIG, FLOW, OTHER_FLOW, flow_event, running, segments_event, source_event
 from tests.webhooks.words import assert_in_order, on_many_flows, reached
 
 
+@rule("EVT-1")
 async def test_every_event_is_delivered_as_it_is() -> None:
     async with running() as rig, rig.started():
         endpoint = rig.receiver.at()
@@ -23,6 +25,7 @@ async def test_every_event_is_delivered_as_it_is() -> None:
         assert endpoint.accepted[0].headers["content-type"] == "application/json"
 
 
+@rule("WHK-18", "AUTH-18")
 async def test_deliveries_are_signed_and_carry_the_api_key() -> None:  # WHK-18
     async with running() as rig, rig.started():
         endpoint = rig.receiver.at()
@@ -44,6 +47,7 @@ async def test_without_an_api_key_there_is_no_header_for_it() -> None:
         assert "x-key" not in endpoint.accepted[0].headers
 
 
+@rule("EVT-17")
 async def test_the_order_of_each_flow_is_kept() -> None:
     async with running() as rig, rig.started():
         endpoint = rig.receiver.at()
@@ -67,6 +71,7 @@ async def test_a_webhook_gets_what_comes_after_it_and_what_it_asks_for() -> None
         assert picky.ids == [events[2].id]
 
 
+@rule("WHK-26")
 async def test_a_changed_filter_holds_for_every_later_event() -> None:  # WHK-26
     async with running() as rig, rig.started():
         endpoint = rig.receiver.at()

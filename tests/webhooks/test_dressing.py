@@ -15,6 +15,7 @@ from tams_common.http.transport import MemoryTransport
 from tams_webhooks.dressing import MOST, Dresser
 from tams_webhooks.webhook import Webhook
 from tests.common.http_client import BASE_URL
+from tests.conformance import rule
 from tests.segments import rig as segments_rig
 from tests.segments.rig import FLOW, Rig, segment
 
@@ -77,6 +78,7 @@ def query_of(transforms: dict[str, Any]) -> str:
     return urlencode({name: text(value) for name, value in transforms.items()})
 
 
+@rule("EVT-11", "WHK-27", "WHK-28", "WHK-29")
 @pytest.mark.parametrize(
     "transforms",
     [
@@ -106,6 +108,7 @@ async def test_an_event_s_segments_are_those_of_get(rig: Rig, transforms: dict[s
     assert sent | {"event": None} == msgspec.json.decode(event.value) | {"event": None}
 
 
+@rule("EVT-12", "WHK-27")
 async def test_without_urls_nobody_is_asked_and_the_event_is_sent_as_it_is(rig: Rig) -> None:  # WHK-27
     await filled(rig)
     counted = Counted(rig)

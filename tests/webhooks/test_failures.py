@@ -9,6 +9,7 @@ from tams_common.clock import SECOND
 from tams_common.ids import FlowId, new_id
 from tams_webhooks.picking import MOST_PARKED
 from tests.common.eventually import eventually
+from tests.conformance import rule
 from tests.webhooks.receiver import Reply
 from tests.webhooks.rig import CONFIG, FLOW, OTHER_FLOW, flow_event, running
 from tests.webhooks.words import assert_in_order, attempted, on_many_flows, parked, status, tried
@@ -17,6 +18,7 @@ HOUR = 3600
 ONE_TRY = replace(CONFIG, delays="")
 
 
+@rule("EVT-10")
 @pytest.mark.parametrize("code", [301, 400, 404, 500])
 async def test_only_2xx_is_a_success(code: int) -> None:  # EVT-10
     async with running() as rig, rig.started():
@@ -93,6 +95,7 @@ async def test_an_event_without_further_tries_fails_at_once() -> None:
         assert len(endpoint.received) == 60
 
 
+@rule("EVT-17")
 async def test_order_holds_whatever_fails() -> None:
     async with running(replace(CONFIG, delays=",".join(["1"] * 40), lease=100_000)) as rig, rig.started():
         endpoint = rig.receiver.at()
@@ -170,6 +173,7 @@ async def test_410_ends_it_at_once() -> None:
         assert (await rig.webhook(webhook)).status == "started"
 
 
+@rule("WHK-16", "WHK-17")
 async def test_five_days_without_a_success_are_an_error() -> None:
     async with running() as rig, rig.started():
         endpoint = rig.receiver.at()

@@ -7,6 +7,7 @@ from tams_common.store import Query
 from tams_webhooks.pruning import Pruning
 from tams_webhooks.tables import LANES, PARKED, REPLAYS, WEBHOOKS
 from tests.common.eventually import eventually
+from tests.conformance import rule
 from tests.webhooks.receiver import Reply
 from tests.webhooks.rig import CONFIG, FLOW, OTHER_FLOW, flow_event, running
 from tests.webhooks.words import assert_in_order, attempted, on_many_flows, parked, reached, released, status, tried
@@ -14,6 +15,7 @@ from tests.webhooks.words import assert_in_order, attempted, on_many_flows, park
 DAY = 24 * 3600
 
 
+@rule("WHK-13")
 async def test_a_new_webhook_is_started_by_the_replica_that_takes_it() -> None:  # WHK-13
     async with running() as rig:
         webhook = await rig.register(rig.receiver.at().url)
@@ -22,6 +24,7 @@ async def test_a_new_webhook_is_started_by_the_replica_that_takes_it() -> None: 
             await eventually(status(rig, webhook, is_="started"))
 
 
+@rule("WHK-14")
 async def test_a_disabled_webhook_is_sent_nothing_and_starts_at_the_log_s_end() -> None:  # WHK-14
     async with running() as rig, rig.started():
         endpoint, marker = rig.receiver.at(), rig.receiver.at("/marker")
@@ -97,6 +100,7 @@ async def test_another_url_is_used_at_once() -> None:
         assert_in_order(new, events)
 
 
+@rule("WHK-16")
 async def test_leaving_error_goes_on_where_it_was() -> None:  # WHK-16
     async with running() as rig, rig.started():
         endpoint, marker = rig.receiver.at(), rig.receiver.at("/marker")

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 
 from tams_webhooks.matching import filters_of, matches
 from tams_webhooks.webhook import EventType, Webhook
+from tests.conformance import rule
 from tests.webhooks.rig import ALL_TYPES
 
 A, B, C = (f"10000000-0000-4000-8000-00000000000{n}" for n in "abc")
@@ -29,6 +30,7 @@ def passes(event: Event, **filters: Any) -> bool:  # noqa: ANN401 — fields of 
     return matches(filters_of(Webhook(**({"url": "http://r.test", "events": ALL_TYPES} | filters))), event)
 
 
+@rule("WHK-5")
 def test_the_types_are_the_specification_s() -> None:
     assert get_args(EventType) == ALL_TYPES
 
@@ -41,6 +43,7 @@ def test_only_the_types_asked_for(kind: str) -> None:
     assert not passes(Event(type=kind), events=())
 
 
+@rule("WHK-20", "WHK-25")
 @pytest.mark.parametrize("kind", FLOW_TYPES)
 def test_flow_ids_choose_flows(kind: str) -> None:  # WHK-20
     assert passes(Event(type=kind), flow_ids=(A,))
@@ -49,6 +52,7 @@ def test_flow_ids_choose_flows(kind: str) -> None:  # WHK-20
     assert not passes(Event(type=kind), flow_ids=())  # WHK-25
 
 
+@rule("WHK-20", "WHK-22")
 @pytest.mark.parametrize("kind", SOURCE_TYPES)
 @pytest.mark.parametrize("wanted", [(), (C,)])
 @pytest.mark.parametrize("name", ["flow_ids", "flow_collected_by_ids"])
@@ -56,6 +60,7 @@ def test_filters_on_flows_say_nothing_about_sources(kind: str, name: str, wanted
     assert passes(Event(type=kind, flow_id=None, source_collected_by=B), **{name: wanted})  # WHK-20, WHK-22
 
 
+@rule("WHK-21", "WHK-25")
 @pytest.mark.parametrize("kind", ALL_TYPES)
 def test_source_ids_are_about_every_event(kind: str) -> None:  # WHK-21
     assert passes(Event(type=kind), source_ids=(B, C))
@@ -64,6 +69,7 @@ def test_source_ids_are_about_every_event(kind: str) -> None:  # WHK-21
     assert not passes(Event(type=kind, source_id=None), source_ids=(B,))
 
 
+@rule("WHK-22")
 @pytest.mark.parametrize("kind", FLOW_TYPES)
 def test_flow_collected_by(kind: str) -> None:  # WHK-22
     assert passes(Event(type=kind, flow_collected_by=f"{B},{C}"), flow_collected_by_ids=(C,))
@@ -73,6 +79,7 @@ def test_flow_collected_by(kind: str) -> None:  # WHK-22
     assert not passes(Event(type=kind, flow_collected_by=C), flow_collected_by_ids=())
 
 
+@rule("WHK-23")
 @pytest.mark.parametrize("kind", ALL_TYPES)
 def test_source_collected_by(kind: str) -> None:  # WHK-23
     assert passes(Event(type=kind, source_collected_by=f"{A},{C}"), source_collected_by_ids=(B, C))
@@ -94,6 +101,7 @@ _events = st.builds(
 )
 
 
+@rule("WHK-24")
 @pytest.mark.property
 @given(event=_events, filters=st.fixed_dictionaries(dict.fromkeys(FILTERS, _filter)))
 def test_every_filter_is_a_necessary_condition(event: Event, filters: dict[str, Any]) -> None:  # WHK-24, T-85

@@ -8,11 +8,13 @@ from tams_common.clock import SECOND
 from tams_common.errors import StartRefused
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.retry import Health, Schedule, pause
+from tests.conformance import rule
 
 NOW = 1_700_000_000 * SECOND
 HOUR = 3600 * SECOND
 
 
+@rule("WHK-17")
 def test_ten_tries_over_some_seventy_six_hours() -> None:
     schedule = Schedule(tuple(float(part) for part in WebhooksConfig().delays.split(",")), draw=lambda: 0.5)
     moment, tries = NOW, 1
