@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,13 +13,15 @@ import pytest
 from tams_common.bus.cloudevents import to_message
 from tams_common.errors import InvalidInput
 from tams_common.events import Draft, Subject, flow_created, flow_deleted, flow_updated, source_deleted
+from tams_common.http.codec import encode_json
 from tams_common.ids import EventId, FlowId, Incarnation, SourceId, new_id
 from tams_common.inbox import Subscription
 from tams_segments import flow_index
+from tams_segments.config import SegmentsConfig
 from tams_segments.tables import FLOWS
 from tests.common.eventually import eventually
 from tests.conformance import rule
-from tests.segments.rig import FLOW, SOURCE, Rig, object_id, segment
+from tests.segments.rig import FLOW, SOURCE, Rig, object_id, running, segment
 
 A, INIT = object_id(1), object_id(9)
 OLD, NEW = Incarnation("old"), Incarnation("new")
@@ -54,7 +57,7 @@ async def used_by(rig: Rig, *flows: FlowId) -> None:
         await rig.client.post(f"/flows/{flow_id}/segments", items)
 
 
-async def shown(rig: Rig, query: str = "", name: str = A) -> list[str]:
+async def shown(rig: Rig, query: str = "", *, name: str = A) -> list[str]:
     """The flows of an object, from all pages."""
     seen: list[str] = []
     path: str | None = f"/objects/{name}?{query}"
@@ -198,13 +201,13 @@ async def test_init_objects_show_the_flows_of_their_media_objects(rig: Rig) -> N
         rig.catalog.put(flow_id, init_segments=True)
         more = {"init_object_id": INIT} if flow_id == flows[0] else {}
         await rig.client.post(f"/flows/{flow_id}/segments", segment(A, "[0:0_1:0)", **more))
-    assert await shown(rig, "limit=7", INIT) == flows
+    assert await shown(rig, "limit=7", name=INIT) == flows
     await hear(rig, told(flows[3], {"kind": "news"}))
-    assert await shown(rig, "flow_tag.kind=news", INIT) == [flows[3]]
+    assert await shown(rig, "flow_tag.kind=news", name=INIT) == [flows[3]]
     first = (await rig.client.get(f"/objects/{INIT}")).json()["first_referenced_by_flow"]
     assert first == flows[0]
     await rig.client.delete(f"/flows/{flows[5]}/segments")
-    assert await shown(rig, "", INIT) == [flow_id for flow_id in flows if flow_id != flows[5]]
+    assert await shown(rig, name=INIT) == [flow_id for flow_id in flows if flow_id != flows[5]]
 
 
 @rule("OBJ-12", "GEN-3")
@@ -214,3 +217,24 @@ async def test_objects_are_not_listed_or_changed(rig: Rig) -> None:
     for method in ("PUT", "POST", "DELETE"):
         answer = await rig.client.send(method, f"/objects/{A}", body=b"{}", expect=405)
         assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+@rule("OBJ-11", "SEG-27")
+async def test_references_that_are_being_deleted_are_not_shown(tmp_path: Path) -> None:
+    hasty = SegmentsConfig(delete_budget=0, delete_batch=2)
+    async with running(tmp_path, config=hasty) as rig:
+        flows = [flow(number) for number in range(1, 4)]
+        await used_by(rig, *flows)
+        for flow_id in flows:
+            await rig.add(*(f"[{at}:0_{at + 1}:0)" for at in range(10, 75)), flow_id=flow_id)
+        await rig.client.delete(f"/flows/{flows[0]}/segments?timerange=[1:0_", expect=202)
+        assert await shown(rig) == flows
+        await rig.client.delete(f"/flows/{flows[0]}/segments?timerange=_1:0)", expect=204)
+        assert await shown(rig) == flows[1:]
+        await rig.client.delete(f"/flows/{flows[1]}/segments?timerange=[1:0_", expect=202)
+        assert await shown(rig) == flows[1:]
+        await rig.client.delete(f"/flows/{flows[1]}/segments?object_id={A}", expect=204)
+        assert await shown(rig) == flows[2:]
+        incarnation = {"incarnation": rig.catalog.flows[flows[2]].incarnation}
+        await rig.client.send("PUT", f"/internal/flows/{flows[2]}/deletion", body=encode_json(incarnation), expect=202)
+        assert await shown(rig) == []

@@ -39,19 +39,19 @@ def flows_of(tx: Reader, known: MediaObject, *, wanted: Wanted) -> FlowPage:
     users = (_media_users if known.state == "media" else _init_users)(tx, known.id, after=wanted.after)
     flows: list[str] = []
     while len(flows) <= wanted.limit and (some := list(islice(users, _STEP))):
-        flows += _chosen(tx, known, some, tags=wanted.tags)
+        flows += _chosen(tx, known, flows=some, tags=wanted.tags)
     return FlowPage(flows[: wanted.limit], flows[wanted.limit - 1] if len(flows) > wanted.limit else None)
 
 
-def _chosen(tx: Reader, known: MediaObject, flows: Sequence[str], *, tags: TagQuery) -> list[str]:
+def _chosen(tx: Reader, known: MediaObject, *, flows: Sequence[str], tags: TagQuery) -> list[str]:
     if tags != _ANY:
         found = having(tx, flows, tags=tags)
         flows = [flow_id for flow_id in flows if flow_id in found]
     heads = tx.get_many(HEADS, ((flow_id,) for flow_id in flows))
-    return [flow_id for flow_id in flows if (head := heads.get((flow_id,))) and _is_seen(tx, known, head)]
+    return [flow_id for flow_id in flows if (head := heads.get((flow_id,))) and _is_seen(tx, known, head=head)]
 
 
-def _is_seen(tx: Reader, known: MediaObject, head: Head) -> bool:
+def _is_seen(tx: Reader, known: MediaObject, *, head: Head) -> bool:
     """Whether a reference by the head's flow is left that no open deletion hides."""
     if head.deleting or not head.hidden or known.state == "init":
         return not head.deleting
