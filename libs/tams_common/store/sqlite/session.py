@@ -102,6 +102,8 @@ class Session:
         self, layout: AnyLayout, names: tuple[str, ...], *, rows: list[tuple[Any, ...]], order: tuple[str, ...]
     ) -> list[tuple[Scalar, ...]]:
         """The columns `names` of the rows whose `order` columns are known."""
+        if names == order:
+            return rows
         if set(names) <= set(order):
             return [tuple(row[order.index(name)] for name in names) for row in rows]
         keys = [tuple(row[order.index(name)] for name in layout.table.key) for row in rows]
