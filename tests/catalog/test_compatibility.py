@@ -130,20 +130,20 @@ async def test_the_format_is_the_sources(collected: House, number: int) -> None:
 class TestChannels:
     """FLW-37: audio with another number of channels is other content."""
 
-    def _audio(self, number: int, source: int, channels: int) -> dict[str, Any]:
+    def _audio(self, number: int, source: int, *, channels: int) -> dict[str, Any]:
         return audio(number, source, essence_parameters={"sample_rate": 48000, "channels": channels})
 
     @rule("FLW-37")
     async def test_flows_of_a_source_have_the_same(self, collected: House) -> None:
-        answer = await collected.client.put(f"/flows/{flow_id(22)}", self._audio(22, 2, 6), expect=400)
+        answer = await collected.client.put(f"/flows/{flow_id(22)}", self._audio(22, 2, channels=6), expect=400)
         assert answer.json()["field"] == "$.essence_parameters.channels"
-        await collected.client.put(f"/flows/{flow_id(12)}", self._audio(12, 2, 1), expect=400)
-        await collected.client.put(f"/flows/{flow_id(22)}", self._audio(22, 2, 2), expect=201)
-        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 23, 6), expect=201)
-        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 2, 6), expect=400)
+        await collected.client.put(f"/flows/{flow_id(12)}", self._audio(12, 2, channels=1), expect=400)
+        await collected.client.put(f"/flows/{flow_id(22)}", self._audio(22, 2, channels=2), expect=201)
+        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 23, channels=6), expect=201)
+        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 2, channels=6), expect=400)
 
     @rule("FLW-38")
     async def test_the_only_flow_of_a_source_may_be_corrected(self, collected: House) -> None:
-        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 23, 6), expect=201)
-        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 23, 2))
-        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 2, 2))
+        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 23, channels=6), expect=201)
+        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 23, channels=2))
+        await collected.client.put(f"/flows/{flow_id(23)}", self._audio(23, 2, channels=2))

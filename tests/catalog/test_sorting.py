@@ -29,7 +29,7 @@ def _numbers(answer: Answer) -> list[int]:
     return [int(item["id"][-12:], 16) for item in answer.json()]
 
 
-async def _pages(house: House, path: str, query: str) -> list[int]:
+async def _pages(house: House, path: str, *, query: str) -> list[int]:
     """All pages of a list, along its links."""
     seen: list[int] = []
     url = f"{path}?{query}"
@@ -44,10 +44,10 @@ async def _pages(house: House, path: str, query: str) -> list[int]:
 @PATHS
 async def test_dates_come_newest_first(labelled: House, path: str) -> None:
     newest = [8, 7, 6, 5, 4, 3, 2, 1]
-    assert await _pages(labelled, path, "reverse_order=false") == newest
+    assert await _pages(labelled, path, query="reverse_order=false") == newest
     for query in ("", "sort_by=created", "sort_by=created&limit=3"):
-        assert await _pages(labelled, path, query) == newest
-        assert await _pages(labelled, path, f"{query}&reverse_order=true") == newest[::-1]
+        assert await _pages(labelled, path, query=query) == newest
+        assert await _pages(labelled, path, query=f"{query}&reverse_order=true") == newest[::-1]
     headers = (await labelled.client.get(f"{path}?reverse_order=true")).headers
     assert headers["x-paging-reverse-order"] == "true"
     assert (await labelled.client.get(path)).headers["x-paging-reverse-order"] == "false"
@@ -59,8 +59,8 @@ async def test_changes_come_newest_first(labelled: House, path: str, order: str)
     id_of = flow_id if path == "/flows" else source_id
     labelled.clock.advance(seconds=1)
     await labelled.client.put(f"{path}/{id_of(3)}/description", "new")
-    assert await _pages(labelled, path, f"sort_by={order}&limit=3") == [3, 8, 7, 6, 5, 4, 2, 1]
-    assert await _pages(labelled, path, f"sort_by={order}&reverse_order=true") == [1, 2, 4, 5, 6, 7, 8, 3]
+    assert await _pages(labelled, path, query=f"sort_by={order}&limit=3") == [3, 8, 7, 6, 5, 4, 2, 1]
+    assert await _pages(labelled, path, query=f"sort_by={order}&reverse_order=true") == [1, 2, 4, 5, 6, 7, 8, 3]
     assert _numbers(await labelled.client.get(path))[0] == 8
 
 
@@ -69,8 +69,8 @@ async def test_changes_come_newest_first(labelled: House, path: str, order: str)
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 async def test_labels_come_in_the_order_of_code_points_and_none_last(labelled: House, path: str, limit: int) -> None:
     """Those without a label by id; in reverse they come first."""
-    assert await _pages(labelled, path, f"sort_by=label&limit={limit}") == BY_LABEL
-    assert await _pages(labelled, path, f"sort_by=label&reverse_order=true&limit={limit}") == BY_LABEL[::-1]
+    assert await _pages(labelled, path, query=f"sort_by=label&limit={limit}") == BY_LABEL
+    assert await _pages(labelled, path, query=f"sort_by=label&reverse_order=true&limit={limit}") == BY_LABEL[::-1]
 
 
 @rule("PAG-4", "PAG-6", "PAG-7", "PAG-8", "PAG-9", "PAG-11", "PAG-14")
@@ -99,7 +99,7 @@ class TestWritesBetweenPages:
         await labelled.client.put(f"/flows/{flow_id(9)}", video(9, 9), expect=201)
         await labelled.client.delete(f"/flows/{flow_id(6)}")
         await labelled.client.delete(f"/flows/{flow_id(4)}")
-        assert await _pages(labelled, path, f"limit=3&page={first.headers['x-paging-nextkey']}") == [5, 3, 2, 1]
+        assert await _pages(labelled, path, query=f"limit=3&page={first.headers['x-paging-nextkey']}") == [5, 3, 2, 1]
 
     @rule("PAG-10", "SORT-8")
     async def test_rows_whose_key_changes_are_where_it_puts_them(self, labelled: House) -> None:
@@ -107,7 +107,7 @@ class TestWritesBetweenPages:
         assert _numbers(first) == BY_LABEL[:4]
         await labelled.client.put(f"/flows/{flow_id(3)}/label", "z")
         await labelled.client.put(f"/flows/{flow_id(5)}/label", "0")
-        rest = await _pages(labelled, "/flows", f"limit=4&sort_by=label&page={first.headers['x-paging-nextkey']}")
+        rest = await _pages(labelled, "/flows", query=f"limit=4&sort_by=label&page={first.headers['x-paging-nextkey']}")
         assert rest == [4, 3, 7, 2]
 
     @rule("PAG-10")
@@ -115,7 +115,7 @@ class TestWritesBetweenPages:
         first = await labelled.client.get("/flows?limit=2&sort_by=label")
         for number in BY_LABEL[:2]:
             await labelled.client.delete(f"/flows/{flow_id(number)}")
-        rest = await _pages(labelled, "/flows", f"limit=2&sort_by=label&page={first.headers['x-paging-nextkey']}")
+        rest = await _pages(labelled, "/flows", query=f"limit=2&sort_by=label&page={first.headers['x-paging-nextkey']}")
         assert rest == BY_LABEL[2:]
 
 

@@ -23,7 +23,7 @@ RANGES = st.builds(
 )
 
 
-async def _reach(house: House, number: int, timerange: str) -> None:
+async def _reach(house: House, number: int, *, timerange: str) -> None:
     """What an event of the flow's segments does, as segments sends it."""
     facts: Body = (await house.client.get(f"/internal/flows/{flow_id(number)}/facts")).json()
     envelope = Envelope(
@@ -46,11 +46,11 @@ async def reaching(house: House) -> House:
     for number in (*REACH, 5):
         await house.client.put(f"/flows/{flow_id(number)}", video(number, 1, label=str(number % 2)), expect=201)
     for number, timerange in REACH.items():
-        await _reach(house, number, timerange)
+        await _reach(house, number, timerange=timerange)
     return house
 
 
-async def _found(house: House, timerange: str, more: str = "") -> str:
+async def _found(house: House, timerange: str, *, more: str = "") -> str:
     flows = (await house.client.get(f"/flows?timerange={quote(timerange, safe='')}{more}")).json()
     return "".join(sorted(flow["id"][-1] for flow in flows))
 
@@ -81,14 +81,14 @@ async def _found(house: House, timerange: str, more: str = "") -> str:
 )
 async def test_flows_that_overlap(reaching: House, timerange: str, numbers: str) -> None:
     assert await _found(reaching, timerange) == numbers
-    assert await _found(reaching, timerange, "&sort_by=label") == numbers
+    assert await _found(reaching, timerange, more="&sort_by=label") == numbers
 
 
 @rule("FLW-3", "GEN-14", "PAG-17")
 async def test_it_is_one_filter_among_others(reaching: House) -> None:
-    assert await _found(reaching, "_", "&label=1") == "135"
-    assert await _found(reaching, "[0:0_25:0)", "&label=1") == "13"
-    assert await _found(reaching, "()", "&label=0") == "4"
+    assert await _found(reaching, "_", more="&label=1") == "135"
+    assert await _found(reaching, "[0:0_25:0)", more="&label=1") == "13"
+    assert await _found(reaching, "()", more="&label=0") == "4"
     page = await reaching.client.get("/flows?timerange=%5B0:0_&limit=2")
     assert len(page.json()) == 2
     assert "link" in page.headers
@@ -100,7 +100,7 @@ async def test_events_of_segments_move_nothing_else(reaching: House) -> None:
     before = (await reaching.client.get(path)).json()
     facts = (await reaching.client.get(f"/internal{path}/facts")).json()
     reaching.clock.advance(seconds=60)
-    await _reach(reaching, 5, "[0:0_1:0)")
+    await _reach(reaching, 5, timerange="[0:0_1:0)")
     after = (await reaching.client.get(path)).json()
     assert after == before | {"segments_updated": after["segments_updated"]}
     assert (await reaching.client.get(f"/internal{path}/facts")).json() == facts

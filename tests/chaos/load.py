@@ -25,7 +25,7 @@ class Client:
         self._session = session
         self._gateways = itertools.cycle(gateways)
 
-    async def call(self, method: str, path: str, json: object = None) -> tuple[int, Any]:
+    async def call(self, method: str, path: str, *, json: object = None) -> tuple[int, Any]:
         """Status and decoded body of the first answer below 500."""
         while True:
             url = f"{next(self._gateways)}{path}"
@@ -64,7 +64,7 @@ class Editor:
         """Works until `stop`."""
         for flow in self._flows:
             body = words.video_flow(flow, words.new_id())
-            status, answer = await self._client.call("PUT", f"/flows/{flow}", body)
+            status, answer = await self._client.call("PUT", f"/flows/{flow}", json=body)
             assert status in (201, 204), answer
         while not stop.is_set():
             steps = [self._record, self._record, self._record, self._reuse, self._copy, self._delete]
@@ -73,7 +73,7 @@ class Editor:
 
     async def _record(self) -> None:
         flow = self._flows[0]
-        _, answer = await self._client.call("POST", f"/flows/{flow}/storage", {"limit": 2})
+        _, answer = await self._client.call("POST", f"/flows/{flow}/storage", json={"limit": 2})
         for place in answer["media_objects"]:
             if await self._client.upload(place["put_url"], self._draw.randbytes(SIZE)):
                 await self._register(flow, place["object_id"])
@@ -85,13 +85,13 @@ class Editor:
     async def _register(self, flow: str, object_id: str) -> None:
         number, self._next = self._next, self._next + 1
         item = words.segment(object_id, number, end=number + 1, ts_offset=f"{number}:0")
-        await self._client.call("POST", f"/flows/{flow}/segments", item)
+        await self._client.call("POST", f"/flows/{flow}/segments", json=item)
         self._objects.append(object_id)
 
     async def _copy(self) -> None:
         if self._objects:
             path = f"/objects/{self._draw.choice(self._objects)}/instances"
-            await self._client.call("POST", path, {"storage_id": self._copies_to})
+            await self._client.call("POST", path, json={"storage_id": self._copies_to})
 
     async def _delete(self) -> None:
         start = self._draw.randrange(max(1, self._next))

@@ -158,8 +158,9 @@ class Store(Protocol):
         """Runs `fn` as one transaction, durable when this returns.
 
         `fn` is a plain function without awaits or network calls. It may be run several times, after a `Conflict` or to
-        hear what it reads, and be left at any read: it must have no effect but through `tx`. Several `fn` may share a commit: a later one sees the rows of an earlier one,
-        and one that raises loses only its own writes. What `fn` raises, `run` raises.
+        hear what it reads, and be left at any read: it must have no effect but through `tx`. Several `fn` may share a
+        commit: a later one sees the rows of an earlier one, and one that raises loses only its own writes. What `fn`
+        raises, `run` raises.
         """
         ...
 

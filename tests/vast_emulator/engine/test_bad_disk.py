@@ -11,7 +11,7 @@ from vast_emulator.engine import Engine, EngineError, EngineOptions
 BIG = "x" * 20_000
 
 
-def again(engine: Engine, directory: Path, options: EngineOptions | None = None) -> Engine:
+def again(engine: Engine, directory: Path, *, options: EngineOptions | None = None) -> Engine:
     """As after kill -9."""
     journal = engine._journal
     assert journal is not None
@@ -71,12 +71,12 @@ def test_a_checkpoint_for_which_there_is_no_room_leaves_the_logs(tmp_path: Path)
         with refused(507):
             engine.checkpoint()
         assert rows(engine, columns=("s",)) == {row: (text,) for row, text in kept.items()}
-    engine = again(engine, tmp_path, options)
+    engine = again(engine, tmp_path, options=options)
     assert rows(engine, columns=("s",)) == {row: (text,) for row, text in kept.items()}
     engine.checkpoint()
     assert log_bytes(tmp_path) == 0
     assert len(list(tmp_path.glob("redo-*.log"))) == 1
-    engine = again(engine, tmp_path, options)
+    engine = again(engine, tmp_path, options=options)
     assert rows(engine, columns=("s",)) == {row: (text,) for row, text in kept.items()}
     engine.close()
 
