@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from tests.common.eventually import eventually
-from tests.webhooks.outgoing.conftest import Senders
-from tests.webhooks.outgoing.hostile import (
+from tests.common.outgoing.hostile import (
     NO_CONTENT,
     Peer,
     Script,
@@ -18,6 +17,7 @@ from tests.webhooks.outgoing.hostile import (
     pouring,
     resolving,
 )
+from tests.webhooks.outgoing.conftest import Senders
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

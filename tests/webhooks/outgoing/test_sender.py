@@ -5,8 +5,8 @@ import pytest
 from tams_common.errors import InvalidInput
 from tams_webhooks.outgoing.sender import Sender
 from tests.common.eventually import eventually
+from tests.common.outgoing.hostile import NO_CONTENT, answering, peer, resolving
 from tests.webhooks.outgoing.conftest import Senders
-from tests.webhooks.outgoing.hostile import NO_CONTENT, answering, peer, resolving
 from tests.webhooks.receiver import Reply, receiver
 
 BODY = b'{"event":1}'

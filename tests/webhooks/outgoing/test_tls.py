@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
+from tests.common.outgoing.hostile import NO_CONTENT, answering, hasty, peer, resolving
 from tests.webhooks.outgoing.conftest import Senders
-from tests.webhooks.outgoing.hostile import NO_CONTENT, answering, hasty, peer, resolving
 
 HOST = "hooks.example"
 HERE = resolving(["127.0.0.1"])

@@ -13,10 +13,10 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from tams_common.clock import Clock, system_clock
+from tams_common.outgoing.guard import Guard, Lookup, allowed_of
+from tams_common.outgoing.resolving import GuardedResolver, SystemLookup
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.outgoing.answers import Answer, error_of, failure_of, retry_after
-from tams_webhooks.outgoing.guard import Guard, Lookup, allowed_of
-from tams_webhooks.outgoing.resolving import GuardedResolver, SystemLookup
 
 POOL: Final = 4096
 PER_HOST: Final = 256
@@ -51,7 +51,7 @@ class Sender:
         self._clock = clock
         self._tls = tls
         self._system = SystemLookup()
-        self._guard = Guard(allowed_of(config.allow), lookup or self._system)
+        self._guard = Guard(allowed_of(config.allow, key="TAMS_WEBHOOKS_ALLOW"), lookup or self._system)
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._closed = False

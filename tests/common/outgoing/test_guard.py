@@ -1,9 +1,9 @@
 import pytest
 
 from tams_common.errors import InvalidInput, StartRefused
-from tams_webhooks.outgoing.addresses import Allowed
-from tams_webhooks.outgoing.guard import Guard, Lookup, allowed_of
-from tests.webhooks.outgoing.hostile import resolving
+from tams_common.outgoing.addresses import Allowed
+from tams_common.outgoing.guard import Guard, Lookup, allowed_of
+from tests.common.outgoing.hostile import resolving
 
 PUBLIC = resolving(["93.184.216.34"])
 
@@ -129,7 +129,7 @@ async def test_a_host_that_does_not_resolve_yet_is_accepted() -> None:
 
 def test_a_bad_list_stops_the_start() -> None:
     with pytest.raises(StartRefused, match=r"TAMS_WEBHOOKS_ALLOW: '10\.0\.0\.1/8'"):
-        allowed_of("localhost,10.0.0.1/8")
+        allowed_of("localhost,10.0.0.1/8", key="TAMS_WEBHOOKS_ALLOW")
 
 
 @pytest.mark.parametrize(

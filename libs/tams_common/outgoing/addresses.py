@@ -1,6 +1,6 @@
-"""Which addresses webhooks may reach: public ones, and what the operator lists (WHK-32).
+"""Which addresses may be reached by a URL of a user's: public ones, and what the operator lists (WHK-32, INS-6).
 
-A receiver's URL comes from a user. Without these rules the service would be his way into the network it runs in.
+Without these rules the service would be his way into the network it runs in.
 """
 
 import re

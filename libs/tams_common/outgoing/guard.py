@@ -1,4 +1,4 @@
-"""What stands between a user's URL and the network: nothing is connected to that was not judged first (WHK-32)."""
+"""What stands between a user's URL and the network: nothing is connected to that was not judged (WHK-32, INS-6)."""
 
 import asyncio
 import re
@@ -9,12 +9,13 @@ from typing import Final, TypeAlias
 from yarl import URL
 
 from tams_common.errors import InvalidInput, StartRefused
-from tams_webhooks.outgoing.addresses import NAME, Address, Allowed, literal, why_refused
+from tams_common.outgoing.addresses import NAME, Address, Allowed, literal, why_refused
 
 Lookup: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a host name for a port; raises `OSError` when there are none."""
 
 MAX_URL: Final = 2048
+"""Characters of a URL, unless its kind needs more: a signed one may be longer."""
 LOOKUP: Final = 3.0
 """Seconds that a registration waits for DNS; attempts have their own limit."""
 
@@ -25,15 +26,16 @@ _FIELD: Final = "$.url"
 class Guard:
     """Judges URLs and the addresses behind them by the rules of `addresses` and the operator's list."""
 
-    def __init__(self, allowed: Allowed, lookup: Lookup) -> None:
+    def __init__(self, allowed: Allowed, lookup: Lookup, *, longest: int = MAX_URL) -> None:
         self._allowed = allowed
         self._lookup = lookup
+        self._longest = longest
 
     def target(self, url: str) -> URL:
-        """The URL as it is requested. Raises `InvalidInput` for one that is no address of a receiver, or whose host is
-        an IP address that may not be reached; names are judged by their addresses when they are connected to."""
-        if len(url) > MAX_URL:
-            raise InvalidInput(f"url is longer than {MAX_URL} characters", field=_FIELD)
+        """The URL as it is requested. Raises `InvalidInput` for one that cannot be requested, or whose host is an IP
+        address that may not be reached; names are judged by their addresses when they are connected to."""
+        if len(url) > self._longest:
+            raise InvalidInput(f"url is longer than {self._longest} characters", field=_FIELD)
         if _UNPRINTABLE.search(url):
             raise InvalidInput("url contains a blank, a backslash or a control character", field=_FIELD)
         target = _parsed(url)
@@ -52,10 +54,10 @@ class Guard:
         return found
 
     async def check_url(self, url: str) -> None:
-        """Raises `InvalidInput` for a URL to which nothing could be delivered now, in words for its user.
+        """Raises `InvalidInput` for a URL that could not be requested now, in words for its user.
 
-        A host that does not resolve, or not within seconds, is accepted: its receiver may be set up later, and every
-        attempt is judged again.
+        A host that does not resolve, or not within seconds, is accepted: it may be set up later, and every request is
+        judged again.
         """
         target = self.target(url)
         host = target.raw_host or ""
@@ -85,17 +87,17 @@ class Guard:
         kind = why_refused(address)
         if kind is not None and not self._allowed.has_address(address):
             raise InvalidInput(
-                f"url: {host} belongs to {kind}; webhooks reach public addresses, and others that the operator allows",
+                f"url: {host} belongs to {kind}; we reach public addresses, and others that the operator allows",
                 field=_FIELD,
             )
 
 
-def allowed_of(text: str) -> Allowed:
-    """The operator's list; raises `StartRefused` naming the key."""
+def allowed_of(text: str, *, key: str) -> Allowed:
+    """The operator's list; raises `StartRefused` naming the configuration key."""
     try:
         return Allowed.parse(text)
     except ValueError as error:
-        raise StartRefused(f"configuration key TAMS_WEBHOOKS_ALLOW: {error}") from None
+        raise StartRefused(f"configuration key {key}: {error}") from None
 
 
 def _parsed(url: str) -> URL:
@@ -106,7 +108,7 @@ def _parsed(url: str) -> URL:
     if target.scheme not in ("http", "https") or not target.raw_host:
         raise InvalidInput("url must be absolute and begin with http:// or https://", field=_FIELD)
     if target.raw_user is not None or target.raw_password is not None:
-        raise InvalidInput("url must not contain credentials; send them by api_key_name", field=_FIELD)
+        raise InvalidInput("url must not contain credentials", field=_FIELD)
     if not target.port:
         raise InvalidInput("url: port 0 cannot be reached", field=_FIELD)
     return _as_written(url, target).with_fragment(None)

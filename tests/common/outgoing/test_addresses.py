@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tams_webhooks.outgoing.addresses import Allowed, inner, literal, why_refused
+from tams_common.outgoing.addresses import Allowed, inner, literal, why_refused
 
 REFUSED = [
     *("0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.9"),

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from tams_webhooks.outgoing.guard import Guard
+from tams_common.outgoing.guard import Guard
 
 THREADS: Final = 64
 """Lookups at once, in threads of their own: names whose servers hang must hold up nothing else of the process."""
@@ -18,7 +18,7 @@ class SystemLookup:
     """Asks the machine's resolver."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="webhooks-dns")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="outgoing-dns")
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """The addresses of `host`; raises `OSError`."""
