@@ -93,6 +93,16 @@ async def tag_source(s: Subject) -> Sequence[Answer]:
     return [await s.call("PUT", f"/sources/{s.source}/tags/colour", json="red")]
 
 
+async def register_webhook(s: Subject) -> Sequence[Answer]:
+    """And looks how many there are with its tag."""
+    tags = {"subject": s.flow}
+    hook = {"url": "http://127.0.0.1:9/", "events": ["flows/deleted"], "flow_ids": [s.flow], "tags": tags}
+    return [
+        await s.call("POST", "/service/webhooks", json=hook),
+        await s.call("GET", f"/service/webhooks?tag.subject={s.flow}"),
+    ]
+
+
 PUT = request("PUT", "", json=lambda s: words.video_flow(s.flow, s.source))
 ALLOCATE = request("POST", "/storage", json=lambda s: {"object_ids": s.objects})
 ADD = request("POST", "/segments", json=lambda s: s.segments(0, 10))
@@ -118,6 +128,7 @@ USE_CASES = {
     "an empty flow is deleted": UseCase(request("DELETE", ""), [PUT]),
     "a flow with segments is deleted": UseCase(request("DELETE", ""), FILLED),
     "a flow of a shared source is deleted": UseCase(request("DELETE", ""), [PUT, put_other]),
+    "a webhook is registered": UseCase(register_webhook),
     "named objects are allocated": UseCase(ALLOCATE, [PUT]),
     "objects are allocated": UseCase(request("POST", "/storage", json={"limit": 5}), [PUT]),
     "a segment is added": UseCase(request("POST", "/segments", json=lambda s: s.segments(0, 1)[0]), [PUT, ALLOCATE]),
