@@ -211,3 +211,12 @@ async def test_many_ids_are_one_filter(filled: House) -> None:
     ids = ",".join(flow_id(number) for number in range(100, 250))
     assert (await filled.client.get(f"/flows?collected_by_ids={ids}")).json() == []
     assert _flows(await filled.client.get(f"/flows?collected_by_ids={ids},{flow_id(5)}")) == _ids("12")
+
+
+async def test_tags_that_no_list_could_hold_are_refused(house: House) -> None:
+    """Each value is kept with its name."""
+    values = [str(number) for number in range(1000)]
+    await house.client.put(f"/flows/{flow_id(1)}", video(1, 1, tags={"n" * 100: values}), expect=201)
+    answer = await house.client.put(f"/flows/{flow_id(1)}", video(1, 1, tags={"n" * 200: values}), expect=400)
+    assert answer.json()["field"] == "$.tags"
+    await house.client.put(f"/sources/{source_id(1)}/tags/{'n' * 200}", values, expect=400)

@@ -7,11 +7,13 @@ from msgspec import UNSET, UnsetType
 
 from tams_catalog.documents import FlowState, SourceState, format_of
 from tams_catalog.tables import FlowEntry, SourceEntry
+from tams_common.errors import InvalidInput
 from tams_common.model.essence import VideoEssence
 from tams_common.model.technical import has_init_segments
 from tams_common.store import AnyOf, Contains, IsNull, eq, ge, gt, le, lt
+from tams_common.store.column import CELL_BYTES
 from tams_common.store.where import Condition
-from tams_common.tags import tag_tokens
+from tams_common.tags import Tags, tag_tokens
 from tams_common.timerange import MIN_NS, TimeRange
 
 NO_LABEL: Final = "1"
@@ -39,7 +41,7 @@ def flow_entry(state: FlowState, before: FlowEntry | None) -> FlowEntry:
         created=state.created,
         metadata_updated=state.metadata_updated,
         collected_by=id_tokens(state.collected_by),
-        tags=tag_tokens(common.tags),
+        tags=_tokens(common.tags),
         incarnation=state.incarnation,
         extent_start=before.extent_start if before else None,
         extent_end=before.extent_end if before else None,
@@ -57,7 +59,7 @@ def source_entry(state: SourceState) -> SourceEntry:
         created=state.created,
         updated=state.updated,
         collected_by=id_tokens(source.collected_by),
-        tags=tag_tokens(source.tags),
+        tags=_tokens(source.tags),
     )
 
 
@@ -102,6 +104,14 @@ def overlapping(within: TimeRange) -> tuple[Condition, ...]:
         after = _bound(within.start, after=True)
         conditions.append(ge("extent_end", after) if within.includes_start else gt("extent_end", after))
     return tuple(conditions)
+
+
+def _tokens(tags: Tags) -> str:
+    tokens = tag_tokens(tags)
+    if len(tokens.encode()) > CELL_BYTES:
+        detail = f"the names and values of tags, each value with its name, take more than {CELL_BYTES} bytes at $.tags"
+        raise InvalidInput(detail, field="$.tags")
+    return tokens
 
 
 def _bound(ns: int, *, after: bool) -> str:
