@@ -19,6 +19,8 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     delete_expiry: hours for which a deletion request is shown after its end (DEL-8).
     copy_parallel: copies of objects to other backends that are made at a time; each has two parts in memory, of 16 MiB
         or of a ten thousandth of the object.
+    copy_allow: networks (CIDR) and host names from which objects may be copied although they are not public, with
+        commas between.
     copy_interval: seconds between looks for copies that nobody told of.
     storage_limit: objects that one POST storage allocates when it does not say how many (STO-3).
     """
@@ -29,6 +31,7 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     delete_interval: float = 1.0
     delete_expiry: float = 24.0
     copy_parallel: int = 4
+    copy_allow: str = ""
     copy_interval: float = 5.0
     storage_limit: int = 10
 

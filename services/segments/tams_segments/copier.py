@@ -52,6 +52,10 @@ class Copier:
             _log.exception("a copy failed in a way that was not foreseen", object_id=job.object_id)
             await self._put_off(job, error, reason=f"{type(error).__name__}: {error}")
 
+    async def close(self) -> None:
+        """Lets go of connections; called when no copy is being made."""
+        await self._origins.close()
+
     async def _make(self, job: CopyJob) -> None:
         known = await self._wanted(job)
         target = self._target(job)
@@ -104,7 +108,6 @@ class Copier:
 
     async def _put_off(self, job: CopyJob, error: Exception, *, reason: str) -> None:
         """Has the job tried again later; a copy that is not equal begins anew then."""
-        self.sums["failed"] += 1
         _log.warning(
             "copy waits", object_id=job.object_id, storage_id=job.storage_id, tries=job.tries + 1, reason=reason
         )
@@ -115,6 +118,7 @@ class Copier:
             copy_jobs.put_off(tx, job, now=self._clock())
 
         await self._store.run(settle)
+        self.sums["failed"] += 1
 
     def _target(self, job: CopyJob) -> Copies:
         objects = self._backends.get(job.storage_id)

@@ -59,6 +59,8 @@ class CopyWorker:
         except asyncio.CancelledError:
             await self._leave()
             raise
+        finally:
+            await self._copier.close()
 
     async def sweep(self) -> None:
         """Works on everything that is due until nothing is left to do, or another worker has the lease."""

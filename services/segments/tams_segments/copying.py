@@ -28,7 +28,7 @@ class Origin(Protocol):
     name: str
 
     async def head(self) -> ObjectInfo:
-        """Its size, version and type; raises `NotFound`, `Unavailable`."""
+        """Its size, version (none: empty) and type; raises `NotFound`, `Unavailable`."""
         ...
 
     def read(self, info: ObjectInfo, *, first: int) -> AsyncIterator[bytes]:
@@ -105,7 +105,7 @@ class Copying:
     async def _start(self, info: ObjectInfo) -> tuple[Upload, int]:
         """The upload, and how many bytes have arrived: of what has been begun, unless the original is another one."""
         begun = self._order.begun
-        if begun is not None and (begun.origin, begun.etag) == (self._origin.name, info.etag):
+        if begun is not None and begun.etag and (begun.origin, begun.etag) == (self._origin.name, info.etag):
             at = await self._reached(begun.upload)
             if at is not None:
                 return begun.upload, at

@@ -27,6 +27,7 @@ from tams_segments.handlers.storage import AllocateStorage, ListBackends
 from tams_segments.instancing import Instances
 from tams_segments.lease import Lease
 from tams_segments.origins import Origins
+from tams_segments.outside import Outside
 from tams_segments.routes import Handlers, routes
 from tams_segments.tables import TABLES
 from tams_segments.urls import UrlWriters
@@ -91,7 +92,8 @@ def _copies(config: SegmentsConfig, parts: Parts) -> CopyWorker:
     store, clock = parts.store, parts.clock
     backends: dict[str, Objects] = {objects.backend.id: objects for objects in parts.objects}
     lease = Lease(COPIES_LEASE, parts.new_id(), clock)
-    copier = Copier(store, backends, origins=Origins(backends), lease=lease, clock=clock)
+    origins = Origins(backends, Outside(config.copy_allow))
+    copier = Copier(store, backends, origins=origins, lease=lease, clock=clock)
     pace = CopyPace(config.copy_parallel, config.copy_interval)
     worker = CopyWorker(store, copier, lease=lease, clock=clock, pace=pace)
     CopyMetrics(parts.registry, worker, copier=copier, clock=clock)
