@@ -7,8 +7,11 @@ import aiohttp
 import pytest
 
 from tams_common.clock import SECOND as S
+from tams_common.clock import system_clock
+from tams_common.objects.checking import Options
 from tams_common.objects.declared import S3Backend, read_backends
 from tams_common.objects.s3 import S3Objects
+from tams_segments.checking import check_storage
 from tams_segments.copy_jobs import FIRST_RETRY, Progress, note
 from tests import seaweed
 from tests.conformance import rule
@@ -107,6 +110,21 @@ async def test_a_copy_nobody_wants_any_more_leaves_nothing(rig: Rig, bucket: S3O
     rig.clock.now += 2 * 3600 * S
     await rig.collector.sweep()
     assert (await jobs(rig), await left(bucket)) == ([], [])
+
+
+async def test_bytes_of_a_copy_are_no_orphans(rig: Rig, bucket: S3Objects) -> None:
+    data = media(5)
+    await registered(rig, data)
+    await ask(rig, storage_id=bucket.backend.id)
+    (job,) = await jobs(rig)
+    upload = await bucket.begin(job.storage_key, content_type="video/mp2t", size=len(data))
+    await bucket.append(upload, data, at=0)
+    options = Options(grace=0, repair=True)
+    for _ in range(2):
+        report = await check_storage(rig.store, rig.parts.objects, options=options, clock=system_clock)
+        assert report.findings == []
+        await rig.client.delete(f"/flows/{FLOW}/segments")
+    assert await left(bucket) == [job.storage_key]
 
 
 @rule("INS-1")
