@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from tams_common.runtime.cli import main
 from tests.kafka import Kafka, new_prefix
 
-OURS = ["tams.flows", "tams.sources", "tams.segments", "tams.catalog.dead", "tams.webhooks.dead"]
+OURS = ["tams.flows", "tams.sources", "tams.segments", "tams.catalog.dead", "tams.segments.dead", "tams.webhooks.dead"]
 
 
 def topics(verb: str, bus: str, *, status: int = 0) -> list[str]:
