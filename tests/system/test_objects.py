@@ -105,7 +105,7 @@ async def test_an_object_moves_from_bucket_to_bucket(s3_api: Api, spec: Spec) ->
 
 @rule("INS-2", "INS-5", "INS-10", "INS-13", "URL-5", "SGP-14")
 async def test_an_object_may_be_elsewhere_too(memory_api: Api, spec: Spec) -> None:
-    flow = await words.make_flow(api)
+    flow = await words.make_flow(memory_api)
     elsewhere = {"url": "https://cdn.example/media/1.ts?token=a%2Bb", "label": "cdn"}
     name = f"ext/{words.new_id()}"
     await memory_api.post(f"/flows/{flow}/segments", words.segment(name, 0, end=1, get_urls=[elsewhere]))
@@ -128,7 +128,7 @@ async def test_an_object_may_be_elsewhere_too(memory_api: Api, spec: Spec) -> No
 @rule("OBJ-9", "OBJ-14")
 @pytest.mark.parametrize("query", ["accept_get_urls=", "accept_get_urls=none", "presigned=false"])
 async def test_filters_take_urls_and_leave_the_object(memory_api: Api, query: str) -> None:
-    flow = await words.make_flow(api)
+    flow = await words.make_flow(memory_api)
     name = await uploaded(memory_api, flow, data=b"media")
     assert await urls(memory_api, name, query) == []
     await memory_api.get(f"/objects/{name}?accept_get_urls=,", expect=400)
