@@ -97,23 +97,28 @@ class UrlWriter:
         """The JSON array of an object's URLs that meet the query; instances that are being copied have none (T-62)."""
         if media is None:
             return b"[]"
-        parts: list[bytes] = []
-        if media.storage_id is not None and media.storage_key is not None:
-            parts += self._controlled(media.storage_id, media.storage_key)
-        if media.instances:
-            for instance in further(media):
-                if isinstance(instance, Uncontrolled):
-                    if self._query.takes_uncontrolled(instance):
-                        parts.append(self._uncontrolled(instance))
-                elif instance.ready:
-                    parts += self._controlled(instance.storage_id, instance.storage_key)
-        return b"[%b]" % b",".join(parts)
+        storage_id, key = media.storage_id, media.storage_key
+        own = b"" if storage_id is None or key is None else self._controlled(storage_id, key)
+        return b"[%b]" % (self._further(own, media) if media.instances else own)
 
-    def _controlled(self, storage_id: str, key: str) -> list[bytes]:
+    def _controlled(self, storage_id: str, key: str) -> bytes:
         ways = self._known.get(storage_id)
         if ways is None:
             ways = self._known[storage_id] = tuple(self._ways(storage_id))
-        return [b'{"url":%b%b' % (_encode(url_of(key)), ending) for url_of, ending in ways]
+        if len(ways) == 1:
+            return b'{"url":%b%b' % (_encode(ways[0].url_of(key)), ways[0].ending)
+        return b",".join([b'{"url":%b%b' % (_encode(url_of(key)), ending) for url_of, ending in ways])
+
+    def _further(self, own: bytes, media: Stored) -> bytes:
+        """The URL of the first instance, if there is one, and those of all others."""
+        parts = [own]
+        for instance in further(media):
+            if isinstance(instance, Uncontrolled):
+                if self._query.takes_uncontrolled(instance):
+                    parts.append(self._uncontrolled(instance))
+            elif instance.ready:
+                parts.append(self._controlled(instance.storage_id, instance.storage_key))
+        return b",".join([part for part in parts if part])
 
     def _ways(self, storage_id: str) -> Iterator[_Way]:
         """Presigned URLs first: they work for every client (URL-8). Both kinds share label and id (URL-4)."""
