@@ -6,6 +6,7 @@ import pytest
 
 from tams_common.ids import Incarnation
 from tams_segments.tables import HEADS, Head
+from tests.conformance import rule
 from tests.segments.rig import FACTS, FLOW, OTHER_FLOW, Rig, object_id, seconds, segment
 
 SEGMENTS = f"/flows/{FLOW}/segments"
@@ -21,6 +22,7 @@ async def extent(rig: Rig, timerange: str = "_") -> str:
     return str((await rig.client.get(f"{EXTENT}?timerange={timerange}")).json()["timerange"])
 
 
+@rule("SGD-1", "SGD-4", "SGD-7", "SGD-8", "EVT-6")
 @pytest.mark.parametrize(
     ("timerange", "left", "told"),
     [
@@ -42,6 +44,7 @@ async def test_only_segments_that_are_covered_go(rig: Rig, timerange: str, left:
     assert await rig.told("flows/segments_deleted") == [{"flow_id": FLOW, "timerange": text} for text in told]
 
 
+@rule("SGD-1", "TIME-16")
 async def test_an_inclusive_end_must_be_covered_too(rig: Rig) -> None:
     await rig.add("[0:0_1:0]")
     await rig.client.delete(f"{SEGMENTS}?timerange=[0:0_1:0)")
@@ -50,6 +53,7 @@ async def test_an_inclusive_end_must_be_covered_too(rig: Rig) -> None:
     assert await rig.timeranges() == []
 
 
+@rule("SGD-2", "EVT-6")
 async def test_gaps_do_not_make_more_events_but_what_stays_does(rig: Rig) -> None:
     (name,) = await rig.add("[0:0_10:0)")
     for at in (20, 21, 40):
@@ -61,6 +65,7 @@ async def test_gaps_do_not_make_more_events_but_what_stays_does(rig: Rig) -> Non
     assert told == ["[0:0_10:0)", "[20:0_22:0)", "[40:0_41:0)"]
 
 
+@rule("EVT-6")
 async def test_large_ranges_go_in_batches_that_each_tell_of_themselves(rig: Rig) -> None:
     await rig.add(*seconds(*range(500)))
     await rig.add(*seconds(*range(2000, 2500)), "[5000:0]")
@@ -89,6 +94,7 @@ async def test_the_extent_follows(rig: Rig) -> None:
     assert (kept.count, kept.version) == (0, 4)
 
 
+@rule("SGD-5")
 async def test_the_flow_decides_who_may_delete(rig: Rig) -> None:
     await rig.add(*seconds(0))
     await rig.client.delete("/flows/x/segments", expect=404)
@@ -99,6 +105,7 @@ async def test_the_flow_decides_who_may_delete(rig: Rig) -> None:
     assert await rig.timeranges() == seconds(0)
 
 
+@rule("SGD-6", "TMO-1", "TMO-2", "OBJ-13")
 async def test_bytes_of_the_last_reference_are_removed(rig: Rig) -> None:
     rig.catalog.put(OTHER_FLOW)
     (name,) = await rig.add(*seconds(0))

@@ -152,7 +152,20 @@ async def test_what_is_written_after_the_answer_stays(rig: Rig) -> None:
     assert await rig.timeranges() == ["[4:0_4:5)", "[5:5_6:5)", "[20:0_21:0)"]
     assert (await shown(rig, body))["status"] == "done"
     told = [event["timerange"] for event in await rig.told("flows/segments_deleted")]
-    assert told == ["[0:0_2:0)", "[4:0_5:0)", "[2:0_4:0)", "[5:0_6:0)", "[6:0_7:0)", "[7:0_8:0)"]
+    assert told == ["[0:0_2:0)", "[4:0_5:0)", "[5:0_6:0)", "[6:0_7:0)", "[2:0_4:0)", "[7:0_8:0)"]
+
+
+async def test_many_writers_displace_what_is_hidden_wherever_they_come(rig: Rig) -> None:
+    await rig.add(*[f"[{at}:0_{at + 1}:0)" for at in range(3000)])
+    await request_of(rig, "timerange=[10:0_")
+    spread = [f"[{at}:500000000_{at}:600000000)" for at in range(12, 2990, 70)]
+    await rig.add("[11:5_12:0)", *spread, "[2999:0_2999:1)")
+    await rig.add("[2999:1_4000:0)")
+    seen = seconds(*range(10)) + ["[11:5_12:0)", *spread, "[2999:0_2999:1)", "[2999:1_4000:0)"]
+    assert await rig.timeranges() == seen
+    told = [event["timerange"] for event in await rig.told("flows/segments_deleted")]
+    assert told[1] == "[12:0_13:0)"
+    assert told[-1] == "[2999:0_3000:0)"
 
 
 @rule("SGP-13")

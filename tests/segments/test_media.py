@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conformance import rule
 from tests.segments.rig import FLOW, Rig, segment
 
 TS = {"content-type": "video/mp2t"}
@@ -22,6 +23,7 @@ async def url(rig: Rig) -> str:
     return str(item["get_urls"][0]["url"])
 
 
+@rule("URL-1", "URL-10")
 async def test_what_was_uploaded_is_downloaded(rig: Rig, url: str) -> None:
     answer = await rig.client.get(url)
     assert answer.body == MEDIA
@@ -34,6 +36,7 @@ async def test_what_was_uploaded_is_downloaded(rig: Rig, url: str) -> None:
     assert (await rig.client.get(url, headers={"if-none-match": f'"x", W/{tag}'}, expect=304)).body == b""
 
 
+@rule("URL-10")
 @pytest.mark.parametrize(
     ("wanted", "part", "shown"),
     [
@@ -60,6 +63,7 @@ async def test_a_range_beyond_the_end_and_one_of_another_version(rig: Rig, url: 
     assert (await rig.client.get(url, headers={"range": "bytes=0-1", "if-range": '"x"'})).body == MEDIA
 
 
+@rule("URL-9", "SGP-24")
 async def test_a_url_permits_what_it_was_signed_for_and_no_more(rig: Rig, url: str) -> None:
     put = await put_url(rig, "new")
     await rig.client.get(put, expect=403)
@@ -80,6 +84,7 @@ async def test_nothing_uploaded_is_404(rig: Rig) -> None:
     await rig.client.head(item["get_urls"][0]["url"], expect=404)
 
 
+@rule("INT-3")
 async def test_a_wrong_checksum_stores_nothing(rig: Rig) -> None:
     put = await put_url(rig, "sum")
     headers = TS | {"content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="}

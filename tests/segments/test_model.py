@@ -78,7 +78,7 @@ class Timelines(RuleBasedStateMachine):
         self.items += expected
 
     @rule(replica=REPLICAS, timerange=RANGES, of_shared=st.booleans())
-    def delete(self, replica: int, timerange: str, of_shared: bool) -> None:
+    def delete(self, *, replica: int, timerange: str, of_shared: bool) -> None:
         """What is covered is not to be seen any more, be it 204 or 202 (SGD-1, SGD-2)."""
         self.do(self._delete(self.rigs[replica], timerange, of_shared=of_shared))
         self.items = [item for item in self.items if not _goes(item, timerange, of_shared=of_shared)]
@@ -97,7 +97,7 @@ class Timelines(RuleBasedStateMachine):
             assert any(item.timerange.overlaps(known.timerange) for known in self.items), item
 
     @rule(batch=BATCHES, timerange=RANGES, deleting=REPLICAS)
-    def add_and_delete_at_once(self, batch: list[tuple[str, bool]], timerange: str, deleting: int) -> None:
+    def add_and_delete_at_once(self, *, batch: list[tuple[str, bool]], timerange: str, deleting: int) -> None:
         """What was there and is covered goes; of what comes at the same time, the covered may."""
         wanted = self.do(self._items(batch))
 
@@ -131,7 +131,7 @@ class Timelines(RuleBasedStateMachine):
         self.items = []
 
     @rule(replica=REPLICAS, timerange=RANGES, limit=st.integers(1, 4), reverse=st.booleans())
-    def read(self, replica: int, timerange: str, limit: int, reverse: bool) -> None:
+    def read(self, *, replica: int, timerange: str, limit: int, reverse: bool) -> None:
         """Pages show what shares time with a range, in order (SEG-6, SEG-9)."""
         within = TimeRange.parse(timerange)
         expected = sorted((item.timerange for item in self.items if item.timerange.overlaps(within)), key=_by_start)

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.conformance import rule
 from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, segment
 
 SEGMENTS = f"/flows/{FLOW}/segments"
@@ -18,6 +19,7 @@ async def refused(rig: Rig, item: dict[str, object], *, path: str = SEGMENTS) ->
     return str(answer.json()["field"]).removeprefix("$.")
 
 
+@rule("OBJ-1", "OBJ-2", "OBJ-3", "OBJ-5", "SGP-18", "SEG-21", "INT-1", "STO-18")
 async def test_an_object_shows_who_uses_it(rig: Rig) -> None:
     rig.catalog.put(OTHER_FLOW)
     await rig.allocate(A)
@@ -39,6 +41,7 @@ async def test_an_object_shows_who_uses_it(rig: Rig) -> None:
     await rig.client.get("/objects/unknown", expect=404)
 
 
+@rule("SGP-12", "SGP-13")
 async def test_a_fresh_object_belongs_to_the_flow_it_was_allocated_for(rig: Rig) -> None:
     rig.catalog.put(OTHER_FLOW)
     await rig.allocate(A)
@@ -47,6 +50,7 @@ async def test_a_fresh_object_belongs_to_the_flow_it_was_allocated_for(rig: Rig)
     await rig.client.post(OTHER, segment(A, "[0:0_1:0)"))
 
 
+@rule("SGP-19", "SGP-20", "SGP-30", "SEG-25")
 @pytest.mark.parametrize(
     ("more", "field"),
     [
@@ -68,6 +72,7 @@ async def test_reuse_changes_nothing_of_the_object(rig: Rig, more: dict[str, obj
     assert shown == segment(A, "[5:0_6:0)", key_frame_count=2)
 
 
+@rule("SGP-21", "SEG-20", "SEG-21")
 async def test_a_segment_may_use_a_part_of_its_object(rig: Rig) -> None:
     await rig.allocate(A)
     await rig.client.post(SEGMENTS, segment(A, "[5:0_6:0)", object_timerange="[0:0_60:0)"))
@@ -77,6 +82,7 @@ async def test_a_segment_may_use_a_part_of_its_object(rig: Rig) -> None:
     assert [item.get("object_timerange") for item in (await rig.client.get(f"{query}false")).json()] == [None] * 2
 
 
+@rule("SGP-22")
 async def test_the_same_object_twice_in_one_request(rig: Rig) -> None:
     await rig.allocate(A)
     items = [segment(A, "[0:0_4:0)"), segment(A, "[4:0_5:0)", ts_offset="4:0"), segment(A, "[5:0_6:0)")]
@@ -85,6 +91,7 @@ async def test_the_same_object_twice_in_one_request(rig: Rig) -> None:
     assert await rig.timeranges(f"object_id={A}") == ["[0:0_4:0)", "[4:0_5:0)"]
 
 
+@rule("SGP-14", "URL-5")
 async def test_an_object_held_elsewhere_has_the_urls_it_came_with(rig: Rig) -> None:
     await rig.client.post(SEGMENTS, segment("ext/1", "[0:0_1:0)", get_urls=[URL]))
     (item,) = (await rig.client.get(SEGMENTS)).json()
@@ -98,6 +105,7 @@ async def test_an_object_held_elsewhere_has_the_urls_it_came_with(rig: Rig) -> N
     await rig.client.get("/objects/ext%2F1", expect=404)
 
 
+@rule("SGP-17")
 async def test_an_allocated_object_may_have_urls_elsewhere_too(rig: Rig) -> None:
     await rig.allocate(A)
     await rig.client.post(SEGMENTS, segment(A, "[0:0_1:0)", get_urls=[URL]))
@@ -105,6 +113,7 @@ async def test_an_allocated_object_may_have_urls_elsewhere_too(rig: Rig) -> None
     assert [url["label"] for url in item["get_urls"]] == ["local", "elsewhere"]
 
 
+@rule("SGP-16")
 @pytest.mark.parametrize("urls", [[URL | {"label": "local"}], [URL, URL | {"url": "u"}]])
 async def test_labels_tell_urls_apart(rig: Rig, urls: list[object]) -> None:
     assert await refused(rig, segment("ext", "[0:0_1:0)", get_urls=urls)) == "get_urls"
@@ -115,6 +124,7 @@ async def test_urls_fit_into_a_row(rig: Rig) -> None:
     assert await refused(rig, segment("ext", "[0:0_1:0)", get_urls=urls)) == "get_urls"
 
 
+@rule("STO-5", "GEN-6", "OBJ-1")
 @pytest.mark.parametrize("name", ["a/b", "../../etc/passwd", "a b%", "ü/instances", "?x=1#y", "a\\b", "\x00"])
 async def test_ids_may_be_any_text(rig: Rig, name: str) -> None:
     await rig.allocate(name)
@@ -126,6 +136,7 @@ async def test_ids_may_be_any_text(rig: Rig, name: str) -> None:
     await rig.client.get(f"/objects/{quote(name, safe='')}", expect=404)
 
 
+@rule("SEG-23", "OBJ-4", "OBJ-6", "OBJ-8", "INI-4", "INI-5", "INI-7", "INI-8", "INI-9", "TMO-1")
 async def test_init_objects_are_referred_to_through_media_objects(rig: Rig) -> None:
     rig.catalog.put(FLOW, init_segments=True)
     await rig.allocate(A, B, INIT)
@@ -150,6 +161,7 @@ async def test_init_objects_are_referred_to_through_media_objects(rig: Rig) -> N
     await rig.client.get(f"/objects/{INIT}", expect=404)
 
 
+@rule("SGP-23", "INI-2", "INI-6", "INI-14")
 async def test_roles_of_objects_do_not_mix(rig: Rig) -> None:
     rig.catalog.put(FLOW, init_segments=True)
     await rig.allocate(A, B, C, INIT)

@@ -10,6 +10,7 @@ import pytest
 
 from tams_common.http.codec import encode_json
 from tams_common.timerange import TimeRange
+from tests.conformance import rule
 from tests.segments.rig import FLOW, Catalog, Rig, object_id, running, seconds, segment
 
 SEGMENTS = f"/flows/{FLOW}/segments"
@@ -28,6 +29,7 @@ async def two(tmp_path: Path) -> AsyncIterator[tuple[Rig, Rig]]:
         yield made[0], made[1]
 
 
+@rule("SGP-8")
 async def test_two_writers_never_overlap_and_lose_nothing(two: tuple[Rig, Rig]) -> None:
     names = [object_id(number) for number in range(120)]
     await two[0].allocate(*names)
@@ -65,6 +67,7 @@ async def test_the_first_segment_of_a_flow_is_raced_for_as_well(two: tuple[Rig, 
     assert sorted(answer.status for answer in answers) == [201, 400]
 
 
+@rule("TMO-1")
 async def test_one_object_registered_twice_at_once_counts_both(two: tuple[Rig, Rig]) -> None:
     await two[0].allocate(object_id(1))
     items = [segment(object_id(1), timerange, object_timerange="[0:0_9:0)") for timerange in seconds(0, 1)]
@@ -75,6 +78,7 @@ async def test_one_object_registered_twice_at_once_counts_both(two: tuple[Rig, R
     await two[0].client.get(f"/objects/{object_id(1)}", expect=404)
 
 
+@rule("TMO-6")
 async def test_registration_and_collection_of_one_object_do_not_both_win(two: tuple[Rig, Rig]) -> None:
     names = [object_id(number) for number in range(40)]
     await two[0].allocate(*names)

@@ -39,7 +39,7 @@ async def test_unknown_flows_have_no_segments_and_bad_ids_are_not_found(rig: Rig
         await rig.client.get(f"/flows/{bad}/segments", expect=404)
 
 
-@rule("SEG-6", "TIME-21")
+@rule("SEG-6", "TIME-21", "SEG-7", "TIME-16", "TIME-17")
 @pytest.mark.parametrize(
     ("timerange", "expected"),
     [
@@ -84,7 +84,7 @@ async def test_pages_hold_everything_once_and_in_order(rig: Rig, reverse: bool) 
     assert [page[0] for page in within] == [x for x in expected if x in ("[1:0_2:0]", "[3:0]", "[4:0_9:0)")]
 
 
-@rule("PAG-13", "SEG-10")
+@rule("PAG-13", "SEG-10", "SEG-26", "PAG-3")
 async def test_headers_tell_what_the_page_spans(rig: Rig) -> None:
     await rig.add(*MIXED)
     for query, spans, order in (("", "[0:0_2:0]", "false"), ("&reverse_order=true", "[9:0_10:0)", "true")):
@@ -98,6 +98,7 @@ async def test_headers_tell_what_the_page_spans(rig: Rig) -> None:
     assert (await rig.client.get(SEGMENTS)).headers["x-paging-limit"] == "30"
 
 
+@rule("PAG-18")
 async def test_a_page_key_belongs_to_its_query(rig: Rig) -> None:
     await rig.add(*MIXED)
     key = (await rig.client.get(f"{SEGMENTS}?limit=2")).headers["x-paging-nextkey"]
@@ -106,6 +107,7 @@ async def test_a_page_key_belongs_to_its_query(rig: Rig) -> None:
         await rig.client.get(f"{SEGMENTS}?{query}", expect=400)
 
 
+@rule("SEG-8")
 async def test_segments_of_one_object(rig: Rig) -> None:
     (name,) = await rig.add("[0:0_9:0)")
     await rig.add("[20:0_21:0)", "[30:0_31:0)")
@@ -117,6 +119,7 @@ async def test_segments_of_one_object(rig: Rig) -> None:
     assert await rig.timeranges("object_id=unknown") == []
 
 
+@rule("SEG-6", "SEG-13", "GEN-7", "GEN-8", "HEAD-2")
 @pytest.mark.parametrize(
     "query",
     [
@@ -139,6 +142,7 @@ async def test_bad_queries_are_400_for_get_and_head(rig: Rig, query: str) -> Non
     await rig.client.head(f"{SEGMENTS}?{query}", expect=400)
 
 
+@rule("SEG-5", "SEG-11", "SEG-12", "SEG-13", "SEG-14", "SEG-15", "SEG-16")
 async def test_urls_are_signed_by_default_and_only_if_wanted(rig: Rig) -> None:
     await rig.add("[0:0_1:0)")
     storage = rig.objects.backend.id
@@ -155,6 +159,7 @@ async def test_urls_are_signed_by_default_and_only_if_wanted(rig: Rig) -> None:
     assert "get_urls" not in (await rig.client.get(f"{SEGMENTS}?accept_get_urls=")).json()[0]
 
 
+@rule("SEG-17")
 async def test_verbose_storage_adds_what_the_backend_says_of_itself(rig: Rig) -> None:
     await rig.add("[0:0_1:0)")
     (item,) = (await rig.client.get(f"{SEGMENTS}?verbose_storage=true")).json()

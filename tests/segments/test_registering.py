@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from tams_common.http.codec import encode_json
 from tams_common.ids import new_id
 from tams_common.timerange import TimeRange
+from tests.conformance import rule
 from tests.segments.rig import FACTS, FLOW, OTHER_FLOW, SOURCE, Rig, names_of, object_id, seconds, segment
 
 SEGMENTS = f"/flows/{FLOW}/segments"
 A, B, C = object_id(1), object_id(2), object_id(3)
 
 
+@rule("SEG-1", "SEG-4", "SEG-22", "SGP-1", "SGP-2", "TIME-19")
 async def test_a_segment_is_read_as_it_was_written(rig: Rig) -> None:
     await rig.allocate(A)
     posted = segment(
@@ -29,6 +31,7 @@ async def test_a_segment_is_read_as_it_was_written(rig: Rig) -> None:
     assert (await rig.client.get(f"{SEGMENTS}?accept_get_urls=")).json() == [posted]
 
 
+@rule("SGP-1", "SGP-26", "EVT-5")
 async def test_many_segments_are_one_request_and_one_event(rig: Rig) -> None:
     names = await rig.add(*seconds(0, 1, 2))
     assert await rig.timeranges() == seconds(0, 1, 2)
@@ -38,6 +41,7 @@ async def test_many_segments_are_one_request_and_one_event(rig: Rig) -> None:
     assert "get_urls" not in told["segments"][0]
 
 
+@rule("EVT-5")
 async def test_events_stay_small_and_keep_their_order(rig: Rig) -> None:
     await rig.add(*seconds(*range(1000)))
     events = await rig.events()
@@ -56,17 +60,20 @@ async def test_moments_of_a_flow_rise_though_the_clock_stands(rig: Rig) -> None:
     assert second.at > first.at
 
 
+@rule("SGP-28", "EVT-18")
 async def test_an_empty_array_is_nothing_to_do(rig: Rig) -> None:
     await rig.client.post(SEGMENTS, [])
     assert await rig.events() == []
 
 
+@rule("SGP-10")
 async def test_out_of_order_and_gaps_are_fine(rig: Rig) -> None:
     await rig.add(*seconds(8, 2))
     await rig.add(*seconds(5, 0))
     assert await rig.timeranges() == seconds(0, 2, 5, 8)
 
 
+@rule("SGP-4", "SGP-8")
 @pytest.mark.parametrize("timerange", ["[0:500000000_3:0)", "[1:0_2:0)", "[1:0]", "[-5:0_100:0)", "[-1:0_0:0]"])
 async def test_an_overlap_is_refused_and_named(rig: Rig, timerange: str) -> None:
     await rig.add(*seconds(0, 1, 2))
@@ -78,6 +85,7 @@ async def test_an_overlap_is_refused_and_named(rig: Rig, timerange: str) -> None
     await rig.client.get(f"/objects/{A}", expect=404)
 
 
+@rule("SGP-3", "SGP-9")
 async def test_of_two_items_that_overlap_the_first_wins(rig: Rig) -> None:
     await rig.allocate(A, B, C)
     items = [segment(A, "[0:0_2:0)"), segment(B, "[1:0_3:0)"), segment(C, "[2:0_3:0)")]
@@ -89,12 +97,14 @@ async def test_of_two_items_that_overlap_the_first_wins(rig: Rig) -> None:
     assert await rig.timeranges() == ["[0:0_2:0)", "[2:0_3:0)"]
 
 
+@rule("SGP-3", "EVT-18")
 async def test_when_all_items_fail_it_is_still_200_and_no_event(rig: Rig) -> None:
     answer = await rig.client.post(SEGMENTS, [segment("nowhere", "[0:0_1:0)")], expect=200)
     assert names_of(answer.json()["failed_segments"]) == ["nowhere"]
     assert await rig.events() == []
 
 
+@rule("SGP-27")
 async def test_a_refused_item_does_not_claim_its_object(rig: Rig) -> None:
     await rig.allocate(A)
     await rig.add("[0:0_1:0)")
@@ -104,6 +114,7 @@ async def test_a_refused_item_does_not_claim_its_object(rig: Rig) -> None:
     assert "key_frame_count" not in (await rig.client.get(f"/objects/{A}")).json()
 
 
+@rule("SGP-4", "SGP-5", "SGP-7", "SGP-11", "SGP-15", "SGP-20")
 @pytest.mark.parametrize(
     ("item", "field"),
     [
@@ -133,6 +144,7 @@ async def test_a_bad_segment_is_400_and_names_the_field(rig: Rig, item: dict[str
     assert await rig.timeranges() == []
 
 
+@rule("SGP-3")
 async def test_bad_items_fail_beside_good_ones(rig: Rig) -> None:
     await rig.allocate(A, B)
     items = [segment(A, "[0:0_1:0)"), segment(B, "[1:0_2:0)", ts_offset=5), {"object_id": C}]
@@ -147,6 +159,7 @@ async def test_bad_items_fail_beside_good_ones(rig: Rig) -> None:
     assert await rig.timeranges() == ["[0:0_1:0)"]
 
 
+@rule("SGP-5", "GEN-13", "GEN-19")
 @pytest.mark.parametrize(
     "body",
     [
@@ -168,6 +181,7 @@ async def test_what_is_no_segment_at_all_is_400(rig: Rig, body: bytes) -> None:
     assert answer.json()["field"].startswith("$")
 
 
+@rule("SGP-6")
 async def test_the_flow_decides_who_may_write(rig: Rig) -> None:
     item = segment(A, "[0:0_1:0)")
     await rig.allocate(A)
@@ -201,6 +215,7 @@ async def test_a_dense_flow_takes_scattered_items_into_its_gaps(rig: Rig) -> Non
     assert len(await rig.timeranges("timerange=[-10:0_1000:0)")) == 500 + 5
 
 
+@rule("EVT-16")
 async def test_events_carry_what_filters_ask_for(rig: Rig) -> None:
     rig.catalog.put(FLOW, flow_collected_by=(OTHER_FLOW,), source_collected_by=(SOURCE,))
     await rig.add("[0:0_1:0)")

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance import rule
 from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, running, segment
 
 STORAGE = f"/flows/{FLOW}/storage"
 
 
+@rule("STO-1", "STO-8", "STO-12", "STO-17")
 async def test_each_object_comes_with_what_its_upload_needs(rig: Rig) -> None:
     answer = (await rig.client.post(STORAGE, {"limit": 3})).json()
     assert answer.keys() == {"media_objects"}
@@ -20,6 +22,7 @@ async def test_each_object_comes_with_what_its_upload_needs(rig: Rig) -> None:
         assert place["put_url"]["url"].startswith("http://tams.test/media/")
 
 
+@rule("STO-2", "STO-3", "STO-19")
 async def test_how_many_there_are(rig: Rig) -> None:
     absent = await rig.client.send("POST", STORAGE, expect=201)
     assert len(absent.json()["media_objects"]) == 10
@@ -28,6 +31,7 @@ async def test_how_many_there_are(rig: Rig) -> None:
     assert len((await rig.client.post(STORAGE, {"object_ids": []})).json()["media_objects"]) == 0
 
 
+@rule("STO-2", "STO-4", "STO-5")
 async def test_named_objects_are_new_or_nothing_happens(rig: Rig) -> None:
     names = ["a/../b", "ü", "x" * 1024]
     answer = (await rig.client.post(STORAGE, {"object_ids": names, "limit_": 1})).json()
@@ -37,18 +41,21 @@ async def test_named_objects_are_new_or_nothing_happens(rig: Rig) -> None:
     await rig.client.post(STORAGE, {"object_ids": ["new"]})
 
 
+@rule("STO-8", "STO-10", "INI-3", "INI-13")
 @pytest.mark.parametrize("given", [{"content_type": "video/mp4"}, {"content-type": "video/mp4"}])
 async def test_init_segments_may_have_a_type_of_their_own(rig: Rig, given: dict[str, str]) -> None:
     answer = (await rig.client.post(STORAGE, {"limit": 1, "presigned": True, **given})).json()
     assert answer["media_objects"][0]["put_url"]["content-type"] == "video/mp4"
 
 
+@rule("STO-6")
 async def test_the_backend_may_be_named(rig: Rig) -> None:
     await rig.client.post(STORAGE, {"storage_id": rig.objects.backend.id})
     answer = await rig.client.post(STORAGE, {"storage_id": object_id(1)}, expect=400)
     assert answer.json()["field"] == "$.storage_id"
 
 
+@rule("STO-2", "STO-21")
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -76,6 +83,7 @@ async def test_bad_bodies_are_400(rig: Rig, body: object, field: str) -> None:
     assert answer.json()["field"] == field
 
 
+@rule("STO-7")
 async def test_the_flow_decides_who_may_allocate(rig: Rig) -> None:
     await rig.client.post("/flows/x/storage", {}, expect=404)
     await rig.client.post(f"/flows/{OTHER_FLOW}/storage", {}, expect=404)
@@ -96,6 +104,7 @@ async def test_the_backends_are_listed(rig: Rig) -> None:
     await rig.client.head("/service/storage-backends?limit=1&reverse_order=true")
 
 
+@rule("STO-15", "STO-16", "TMO-3", "SGP-29")
 async def test_unused_allocations_are_collected_after_their_time(tmp_path: Path) -> None:
     async with running(tmp_path) as rig:
         rig.catalog.put(FLOW)

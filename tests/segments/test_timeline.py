@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tams_common.timerange import TimeRange
 from tams_segments.timeline import Span, Timeline, covers, extend, is_outside, span_of
+from tests.conformance import rule
 
 SECOND = 1_000_000_000
 
@@ -18,11 +19,13 @@ def span(text: str) -> Span:
     return found
 
 
+@rule("SGP-7")
 @pytest.mark.parametrize("text", ["_", "()", "[0:0_", "_1:0)", "(0:0_1:0)", "[1:0_1:0)", "[2:0_1:0)"])
 def test_a_segment_is_bounded_and_includes_its_start(text: str) -> None:
     assert span_of(TimeRange.parse(text)) is None
 
 
+@rule("SGP-8", "TIME-16")
 @pytest.mark.parametrize(
     ("taken", "new", "clashes"),
     [
@@ -60,6 +63,7 @@ def test_the_extent_honours_inclusivity() -> None:
     assert not is_outside(span("[1:0_2:0]"), span("[2:0_3:0)"))
 
 
+@rule("SGD-1")
 def test_only_what_is_covered_wholly_is_deleted() -> None:
     assert covers(TimeRange.parse("_2:0)"), span("[1:0_2:0)"))
     assert not covers(TimeRange.parse("_2:0)"), span("[1:0_2:0]"))

@@ -31,7 +31,7 @@ def make_way(tx: Tx, head: Head, *, spans: Sequence[Span], now: int) -> Way:
     gone: dict[int, Doomed] = {}
     taken = Timeline(_merged(spans))
     for hidden in hidden_by(head):
-        near = [span for span in spans if span.start <= hidden.last and span.end >= hidden.first]
+        near = [span for span in spans if span.end >= hidden.first]
         for row in _rows(tx, head.flow_id, hidden=hidden, near=near):
             segment = Doomed(Span(row[0], row[1], bool(row[2])), row[3])
             if hidden.hides(row[0], version=row[4], object_id=row[3]) and taken.clash(segment.span):
@@ -48,11 +48,13 @@ def _rows(tx: Tx, flow_id: str, *, hidden: Hidden, near: Sequence[Span]) -> Iter
     case what starts when one of `near` does."""
     if not near:
         return
-    low, high = min(span.start for span in near), max(span.end for span in near)
+    low, high = min(span.start for span in near), min(max(span.end for span in near), hidden.last)
     where = (eq("flow_id", flow_id), le("head_version", hidden.up_to))
-    before = Query((*where, ge("start_ns", hidden.first), le("start_ns", low)), limit=1, reverse=True)
-    within = Query((*where, ge("start_ns", low), le("start_ns", min(high, hidden.last))), limit=_MOST)
+    before = Query((*where, ge("start_ns", hidden.first), le("start_ns", min(low, high))), limit=1, reverse=True)
     yield from tx.select(SEGMENTS, COLUMNS, query=before).rows
+    if low > high:
+        return
+    within = Query((*where, ge("start_ns", low), le("start_ns", high)), limit=_MOST)
     page = tx.select(SEGMENTS, COLUMNS, query=within)
     yield from page.rows
     if page.more:
