@@ -105,7 +105,7 @@ def test_filters_choose_among_the_instances_of_one_object(query: str, expected: 
     assert set(labels(shown(query, everywhere))) == wanted
 
 
-@rule("SEG-16", "SEG-17", "URL-5", "OBJ-9")
+@rule("SEG-16", "SEG-17", "URL-5", "OBJ-9", "STB-9")
 def test_verbose_urls_carry_the_tags_of_their_backend() -> None:
     known = held(Controlled(FAST, "key"), ELSEWHERE)
     terse, verbose = shown("", known), shown("verbose_storage=true", known)

@@ -1,5 +1,8 @@
 """Objects seen from outside: who uses them, by the tags of flows, and where they are, in buckets and elsewhere."""
 
+import base64
+import hashlib
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -133,3 +136,74 @@ async def test_filters_take_urls_and_leave_the_object(memory_api: Api, query: st
     assert await urls(memory_api, name, query) == []
     await memory_api.get(f"/objects/{name}?accept_get_urls=,", expect=400)
     assert len(await urls(memory_api, name, "accept_storage_ids=")) == 1
+
+
+@rule("URL-6", "URL-8", "URL-11", "INT-2", "INT-3")
+async def test_urls_on_the_stores_own_origin_take_credentials_and_checksum_headers(memory_api: Api) -> None:
+    """There is none without a signature; a client that sends its credentials all the same is not turned away."""
+    flow = await words.make_flow(memory_api)
+    data = b"media"
+    checksum = {"x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(data).digest()).decode()}
+    (item,) = await words.allocate(memory_api, flow, count=1)
+    kind = {"Content-Type": item["put_url"]["content-type"]}
+    await memory_api.call("PUT", item["put_url"]["url"], headers=kind | checksum, data=io.BytesIO(data))
+    await memory_api.post(f"/flows/{flow}/segments", words.segment(item["object_id"], 0, end=1))
+    (url,) = await urls(memory_api, item["object_id"])
+    assert url["url"].startswith(memory_api.url)
+    assert url["presigned"] is True
+    basic = base64.b64encode(f"any:{memory_api.token}".encode()).decode()
+    for header in (f"Bearer {memory_api.token}", f"Basic {basic}"):
+        headers = {"Authorization": header, "x-amz-checksum-mode": "ENABLED"}
+        answer = await memory_api.download(url["url"], headers=headers)
+        assert (answer.status, answer.body) == (200, data)
+        assert answer.headers["x-amz-checksum-sha256"] == checksum["x-amz-checksum-sha256"]
+    answer = await memory_api.download(f"{url['url']}&access_token={memory_api.token}")
+    assert (answer.status, answer.body) == (200, data)
+
+
+@rule("INI-1", "INI-2", "INI-3", "INI-4", "INI-5", "INI-8", "INI-12", "INI-13")
+async def test_init_segments_of_one_flow_serve_another(memory_api: Api, spec: Spec) -> None:
+    essence = words.video_flow("", "")["essence_parameters"] | {"init_segments": True}  # type: ignore[operator]
+    parts: dict[str, Any] = {"container": "video/iso.segment", "essence_parameters": essence}
+    flow, other = await words.make_flow(memory_api, **parts), await words.make_flow(memory_api, **parts)
+    plain = await words.make_flow(memory_api)
+    wanted = {"limit": 1, "content_type": "video/mp4"}
+    (head,) = (await memory_api.post(f"/flows/{flow}/storage", wanted)).json()["media_objects"]
+    assert head["put_url"]["content-type"] == "video/mp4"
+    await memory_api.upload(head["put_url"], b"init")
+    media = await words.allocate(memory_api, flow, count=3)
+    for item in media:
+        assert item["put_url"]["content-type"] == "video/iso.segment"
+        await memory_api.upload(item["put_url"], b"media")
+    first, second, third = (str(item["object_id"]) for item in media)
+    init = str(head["object_id"])
+    listing = f"/flows/{flow}/segments"
+    await memory_api.post(listing, words.segment(first, 0, end=1), expect=400)
+    items = [words.segment(name, at, end=at + 1, init_object_id=init) for at, name in enumerate((first, second))]
+    await memory_api.post(listing, items)
+    await memory_api.post(listing, words.segment(third, 2, end=3, init_object_id=first), expect=400)
+    await memory_api.post(f"/flows/{other}/segments", words.segment(first, 0, end=1))
+    await memory_api.post(f"/flows/{plain}/segments", words.segment(first, 0, end=1), expect=400)
+    for found in await memory_api.all(listing) + await memory_api.all(f"/flows/{other}/segments"):
+        spec.schema("flow-segment").validate(found)
+        (url,) = found["init_object"]["get_urls"]
+        assert found["init_object"]["object_id"] == init
+        assert (await memory_api.download(url["url"])).headers["Content-Type"] == "video/mp4"
+    shown = (await memory_api.get(f"/objects/{init}")).json()
+    spec.schema("object").validate(shown)
+    assert (shown["referenced_by_flows"], "timerange" in shown) == (sorted([flow, other]), False)
+    flows = {item["id"] for item in await memory_api.all("/flows?init_segments=true")}
+    assert {flow, other} <= flows
+    assert plain not in flows
+    await memory_api.delete(listing)
+    await memory_api.get(f"/objects/{init}")
+    await memory_api.delete(f"/flows/{other}/segments")
+    await memory_api.get(f"/objects/{init}", expect=404)
+
+
+@rule("TMO-4")
+async def test_the_times_that_are_promised_lie_within_their_bounds(memory_api: Api) -> None:
+    shown = (await memory_api.get("/service")).json()
+    kept, signed = (int(shown[f"min_{name}_timeout"].partition(":")[0]) for name in ("object", "presigned_url"))
+    assert kept >= 300
+    assert 30 <= signed <= kept
