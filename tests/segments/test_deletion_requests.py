@@ -161,7 +161,7 @@ async def test_many_writers_displace_what_is_hidden_wherever_they_come(rig: Rig)
     spread = [f"[{at}:500000000_{at}:600000000)" for at in range(12, 2990, 70)]
     await rig.add("[11:5_12:0)", *spread, "[2999:0_2999:1)")
     await rig.add("[2999:1_4000:0)")
-    seen = seconds(*range(10)) + ["[11:5_12:0)", *spread, "[2999:0_2999:1)", "[2999:1_4000:0)"]
+    seen = [*seconds(*range(10)), "[11:5_12:0)", *spread, "[2999:0_2999:1)", "[2999:1_4000:0)"]
     assert await rig.timeranges() == seen
     told = [event["timerange"] for event in await rig.told("flows/segments_deleted")]
     assert told[1] == "[12:0_13:0)"

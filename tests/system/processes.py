@@ -100,11 +100,11 @@ SERVICES = ("catalog", "segments", "webhooks", "analytics", "api-gateway")
 
 @asynccontextmanager
 async def every_service(
-    data: Path, *, replicas: int = 1, bus: str | None = None
+    data: Path, *, replicas: int = 1, bus: str | None = None, environ: Mapping[str, str] | None = None
 ) -> AsyncIterator[dict[str, list[Child]]]:
     """Every service in processes of its own on shared files in `data`, `replicas` of each; gateway n asks replica n.
 
-    `bus` is the URL of another bus than a file.
+    `bus` is the URL of another bus than a file, `environ` more of the configuration.
     """
     data.mkdir(parents=True, exist_ok=True)
     tokens = data / "tokens"
@@ -117,6 +117,7 @@ async def every_service(
         "TAMS_WEBHOOKS_ENCRYPTION_KEYS": ENCRYPTION_KEY,
         "TAMS_WEBHOOKS_ALLOW": "127.0.0.0/8",
     } | environ_of(data)
+    shared |= environ or {}
     status, output = await run("tables", "migrate", environ=shared)
     assert status == 0, output
     children: dict[str, list[Child]] = {name: [] for name in SERVICES}
