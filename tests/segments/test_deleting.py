@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tams_common.ids import Incarnation
+from tams_common.ids import FlowId, Incarnation
+from tams_common.timerange import ETERNITY
+from tams_segments.deletion_requests import Tools
+from tams_segments.ranges import RangeDeletion, remove_range
 from tams_segments.tables import HEADS, Head
 from tests.conformance import rule
 from tests.segments.rig import FACTS, FLOW, OTHER_FLOW, Rig, object_id, seconds, segment
@@ -103,6 +106,17 @@ async def test_the_flow_decides_who_may_delete(rig: Rig) -> None:
     rig.catalog.put(FLOW, read_only=True)
     await rig.client.delete(SEGMENTS, expect=403)
     assert await rig.timeranges() == seconds(0)
+
+
+async def test_what_comes_while_a_deletion_goes_on_stays(rig: Rig) -> None:
+    await rig.add(*seconds(*range(5)))
+    tools = Tools(rig.clock, rig.parts.new_id, batch=3, lifetime=1)
+    job = RangeDeletion(flow_id=FlowId(FLOW), facts=FACTS, timerange=ETERNITY, up_to=1)
+    first = await rig.store.run(lambda tx: remove_range(tx, job, after=None, tools=tools))
+    await rig.add("[10:0_11:0)")
+    second = await rig.store.run(lambda tx: remove_range(tx, job, after=first.reached, tools=tools))
+    assert (first.removed, second.removed, second.is_last) == (3, 2, True)
+    assert await rig.timeranges() == ["[10:0_11:0)"]
 
 
 @rule("SGD-6", "TMO-1", "TMO-2", "OBJ-13")
