@@ -32,6 +32,7 @@ from tests.segments.copying_rig import (
     value,
 )
 from tests.segments.rig import Rig, object_id
+from tests.stores import on_sqlite_files
 
 
 @pytest.fixture
@@ -70,6 +71,7 @@ async def test_a_copy_is_equal_to_its_original(rig: Rig, size: int) -> None:
     assert (value(rig, "tams_copies_made_total"), value(rig, "tams_copied_bytes_total")) == (1, size)
 
 
+@on_sqlite_files
 @rule("INS-1", "INS-8")
 async def test_a_killed_replica_leaves_the_rest_to_another_one(tmp_path: Path) -> None:
     data = media(200 * MIB)
