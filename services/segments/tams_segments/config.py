@@ -27,7 +27,7 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     collect_interval: float = 30.0
     delete_budget: float = 5.0
-    delete_batch: int = 500
+    delete_batch: int = 200
     delete_interval: float = 1.0
     delete_expiry: float = 24.0
     copy_parallel: int = 4

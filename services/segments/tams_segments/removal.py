@@ -27,8 +27,9 @@ def remove(tx: Tx, head: Head, *, doomed: Sequence[Doomed], now: int, event_at: 
     tx.delete(SEGMENTS, [(flow_id, segment.span.start) for segment in doomed])
     _release(tx, flow_id, lost=Counter(segment.object_id for segment in doomed), now=now)
     whole = extent(head)
-    if whole and any(segment.span.start == whole.start or segment.span.end == whole.end for segment in doomed):
-        whole = edges(tx, head)
+    if whole:
+        first = any(segment.span.start == whole.start for segment in doomed)
+        whole = edges(tx, head, first=first, last=any(segment.span.end == whole.end for segment in doomed))
     changed = advanced(head, count=head.count - len(doomed), covers=whole, event_at=event_at)
     tx.update(HEADS, [changed])
     return changed

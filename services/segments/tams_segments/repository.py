@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from tams_common.store import Reader, eq
 from tams_segments.heads import density, extent
 from tams_segments.tables import Head
@@ -45,18 +47,25 @@ def floor(tx: Reader, head: Head, *, at: int, object_id: str | None = None) -> S
     return span_of_cells(rows[0]) if rows else None
 
 
-def edges(tx: Reader, head: Head) -> Span | None:
-    """The extent of a flow as its segments tell it, for when some of those that made the head's are gone."""
+def edges(tx: Reader, head: Head, *, first: bool = True, last: bool = True) -> Span | None:
+    """The extent of a flow as its segments tell it, for when the `first` or `last` of those that made the head's are
+    gone or hidden."""
     whole = extent(head)
     if whole is None:
         return None
-    low, high, width = whole.start, whole.end, density(head, 1)
-    first = visible(tx, head, columns=SPAN, look=Look(low=low, high=high, limit=1, width=width)).rows
-    last = visible(tx, head, columns=SPAN, look=Look(low=low, high=high, limit=1, reverse=True, width=width)).rows
-    if not first or not last:
-        return None
-    end = span_of_cells(last[0])
-    return Span(span_of_cells(first[0]).start, end.end, end.includes_end)
+    look = Look(low=whole.start, high=whole.end, limit=1, width=density(head, 1))
+    start, end = whole.start, whole
+    if first:
+        rows = visible(tx, head, columns=SPAN, look=look).rows
+        if not rows:
+            return None
+        start = span_of_cells(rows[0]).start
+    if last:
+        rows = visible(tx, head, columns=SPAN, look=msgspec.structs.replace(look, reverse=True)).rows
+        if not rows:
+            return None
+        end = span_of_cells(rows[0])
+    return Span(start, end.end, end.includes_end)
 
 
 def _between(tx: Reader, head: Head, *, start: int, last: int, limit: int) -> list[Span]:
