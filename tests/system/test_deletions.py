@@ -32,7 +32,7 @@ async def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         yield await stack.enter_async_context(Api(children["api-gateway"][0].url, processes.TOKEN))
 
 
-async def accepted(api: Api, path: str, spec: Spec) -> dict[str, Any]:
+async def accepted(api: Api, path: str, *, spec: Spec) -> dict[str, Any]:
     """Deletes what is not done at once; the deletion request."""
     answer = await api.delete(path, expect=202)
     body: dict[str, Any] = answer.json()
@@ -60,7 +60,7 @@ async def test_the_id_of_a_flow_is_free_when_its_deletion_is_done(api: Api, spec
     flow = await words.make_flow(api)
     ids = await words.fill(api, flow, count=40)
     source = (await api.get(f"/flows/{flow}")).json()["source_id"]
-    body = await accepted(api, f"/flows/{flow}", spec)
+    body = await accepted(api, f"/flows/{flow}", spec=spec)
     assert (body["flow_id"], body["delete_flow"]) == (flow, True)
     assert body["created_by"]
     await api.get(f"/flows/{flow}", expect=404)
@@ -80,7 +80,7 @@ async def test_the_id_of_a_flow_is_free_when_its_deletion_is_done(api: Api, spec
 async def test_a_retention_loop_runs_beside_a_live_flow(api: Api, spec: Spec) -> None:
     flow = await words.make_flow(api)
     await words.fill(api, flow, count=20)
-    body = await accepted(api, f"/flows/{flow}/segments?timerange={escaped('_30:0)')}", spec)
+    body = await accepted(api, f"/flows/{flow}/segments?timerange={escaped('_30:0)')}", spec=spec)
     await words.fill(api, flow, count=2, start=40)
     seen = [item["timerange"] for item in await api.all(f"/flows/{flow}/segments?accept_get_urls=")]
     assert seen == [f"[{at}:0_{at + 2}:0)" for at in range(30, 44, 2)]

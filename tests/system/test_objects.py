@@ -35,7 +35,7 @@ async def uploaded(api: Api, flow: str, *, data: bytes, **more: object) -> str:
     return name
 
 
-async def urls(api: Api, name: str, query: str = "") -> list[dict[str, Any]]:
+async def urls(api: Api, name: str, *, query: str = "") -> list[dict[str, Any]]:
     """The URLs of an object."""
     found: list[dict[str, Any]] = (await api.get(f"/objects/{escaped(name)}?{query}")).json()["get_urls"]
     return found
@@ -133,9 +133,9 @@ async def test_an_object_may_be_elsewhere_too(memory_api: Api, spec: Spec) -> No
 async def test_filters_take_urls_and_leave_the_object(memory_api: Api, query: str) -> None:
     flow = await words.make_flow(memory_api)
     name = await uploaded(memory_api, flow, data=b"media")
-    assert await urls(memory_api, name, query) == []
+    assert await urls(memory_api, name, query=query) == []
     await memory_api.get(f"/objects/{name}?accept_get_urls=,", expect=400)
-    assert len(await urls(memory_api, name, "accept_storage_ids=")) == 1
+    assert len(await urls(memory_api, name, query="accept_storage_ids=")) == 1
 
 
 @rule("URL-6", "URL-8", "URL-11", "INT-2", "INT-3")
