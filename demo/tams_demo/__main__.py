@@ -27,6 +27,7 @@ from tams_demo.report import Report
 from tams_demo.store import Store
 from tams_demo.story import Story
 from tams_demo.timeline import NANOSECONDS, read_timestamp
+from tams_demo.wrapping import WRAPPINGS, Wrapping
 
 TAI_AHEAD: Final = 37
 """Seconds that TAI is ahead of UTC."""
@@ -43,6 +44,7 @@ class Options:
     file: Path | None
     seconds: int
     segment: Fraction
+    wrapping: Wrapping
     epoch: int
     delete: bool
 
@@ -58,6 +60,9 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--file", type=Path, help="a clip of your own, in any container that FFmpeg reads")
     parser.add_argument("--seconds", type=_positive, default=60, help="how much to make without a file [60]")
     parser.add_argument("--segment", type=_duration, default=Fraction(2), help="seconds in a segment [2]")
+    parser.add_argument(
+        "--container", choices=sorted(WRAPPINGS), default="ts", help="MPEG transport streams, or fragments of MP4 [ts]"
+    )
     parser.add_argument("--epoch", type=_timestamp, help="where the time line begins, as SECONDS or S:NS [now, in TAI]")
     parser.add_argument("--delete", action="store_true", help="delete the flows at the end")
     given = parser.parse_args(arguments)
@@ -69,6 +74,7 @@ def parse(arguments: Sequence[str]) -> Options:
         file=given.file,
         seconds=given.seconds,
         segment=given.segment,
+        wrapping=WRAPPINGS[given.container],
         epoch=now if given.epoch is None else given.epoch,
         delete=given.delete,
     )
@@ -96,8 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _record(options: Options, folder: Path, *, report: Report) -> Recording:
     if options.file is None:
-        return make(folder, report=report, seconds=options.seconds, target=options.segment)
-    return take(options.file, folder, report=report, target=options.segment)
+        return make(folder, report=report, seconds=options.seconds, target=options.segment, wrapping=options.wrapping)
+    return take(options.file, folder, report=report, target=options.segment, wrapping=options.wrapping)
 
 
 async def _tell(options: Options, recording: Recording, *, folder: Path, report: Report) -> None:

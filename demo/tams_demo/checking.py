@@ -13,6 +13,7 @@ from av.video.frame import VideoFrame
 from tams_demo.cutting import MediaObject, Piece
 from tams_demo.replies import StoredSegment
 from tams_demo.timeline import CLOCK, NANOSECONDS, Span, nanoseconds, write_timestamp
+from tams_demo.wrapping import TS, Wrapping
 
 TOLERANCE: Final = -(-NANOSECONDS // CLOCK)
 """Nanoseconds that a frame may lie beside its place: one tick, which is as exactly as a transport stream tells time."""
@@ -34,7 +35,9 @@ def check_listing(expected: Sequence[MediaObject], listed: Sequence[StoredSegmen
             raise Mismatch(f"{_name(piece)}: {error}") from error
         if said != (meant := (piece.span(epoch), media.offset(epoch), piece.key_frames)):
             raise Mismatch(f"{_name(piece)} was registered as {_words(meant)}, and is listed as {_words(said)}")
-        if not segment.get_urls:
+        if (segment.init_object is not None) is not bool(media.init):
+            raise Mismatch(f"{_name(piece)} is listed {'without' if media.init else 'with'} an init segment")
+        if not segment.get_urls or (segment.init_object is not None and not segment.init_object.get_urls):
             raise Mismatch(f"{_name(piece)} is listed without an address to get it from")
 
 
@@ -45,16 +48,25 @@ def check_extent(objects: Sequence[MediaObject], extent: str | None, *, epoch: i
         raise Mismatch(f"the {objects[0].piece.track.kind} flow should reach over {whole}, the store says {extent}")
 
 
+def check_init(media: MediaObject, content: bytes) -> None:
+    """The init segment is the one that the media object was made with."""
+    if content != media.init:
+        raise Mismatch(f"the init segment of {_name(media.piece)} came back with other bytes")
+
+
 def check_bytes(media: MediaObject, content: bytes) -> None:
     """Every byte is the one that was made."""
     if len(content) != media.size or hashlib.sha256(content).hexdigest() != media.sha256:
         raise Mismatch(f"{_name(media.piece)} came back with other bytes: {media.size:,} in, {len(content):,} out")
 
 
-def check_frames(piece: Piece, content: bytes, *, segment: StoredSegment, epoch: int) -> int:
-    """Decode `content` by itself and find each frame of `piece` at its time on the flow; returns how many there are."""
+def check_frames(piece: Piece, content: bytes, *, segment: StoredSegment, epoch: int, wrapping: Wrapping = TS) -> int:
+    """Decode `content` by itself and find each frame of `piece` at its time on the flow; returns how many there are.
+
+    What needs an init segment has it before it.
+    """
     try:
-        with av.open(io.BytesIO(content), "r", format="mpegts") as container:
+        with av.open(io.BytesIO(content), "r", format=wrapping.muxer) as container:
             stream = container.streams[0]
             base = stream.time_base or Fraction(1, CLOCK)
             frames = [frame for frame in container.decode(stream) if isinstance(frame, VideoFrame | AudioFrame)]

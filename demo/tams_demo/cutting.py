@@ -1,29 +1,25 @@
-"""Cutting a clip into media objects: one MPEG transport stream for each stretch of each track, without re-encoding."""
+"""Cutting a clip into media objects: one file for each stretch of each track, without re-encoding."""
 
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final
 
 import av
+from av.bitstream import BitStreamFilterContext
 from av.packet import Packet
 from av.stream import Stream
 
 from tams_demo.clip import Clip, Track
-from tams_demo.timeline import CLOCK, WRAP, Span, nanoseconds, ticks
+from tams_demo.timeline import Span, nanoseconds, nearest
+from tams_demo.wrapping import TS, Wrapping
 
 LEAD: Final = Fraction(10)
 """Seconds that media objects count before the first picture, so that decoding times stay positive before reordering."""
-_MUXER: Final = {
-    "mpegts_copyts": "1",
-    "avoid_negative_ts": "disabled",
-    # One audio frame in a packet of its own, so that each carries its own time.
-    "pes_payload_size": "0",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +44,24 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class MediaObject:
-    """A file that holds one piece; `media_start` is the time of its first frame by the clock in the file, in ticks."""
+    """A file that holds one piece; `media_start` is the time of its first frame by the clock in the file, in ticks.
+
+    `init` is the init segment without which it cannot be decoded, empty where there is none.
+    """
 
     piece: Piece
     path: Path
     size: int
     sha256: str
     media_start: int
+    wrapping: Wrapping = TS
+    init: bytes = b""
 
     def offset(self, epoch: int) -> int:
         """Nanoseconds to add to a time in the file for its time on the flow: the segment's `ts_offset`."""
-        return self.piece.span(epoch).start - nanoseconds(Fraction(self.media_start, CLOCK))
+        return self.piece.span(epoch).start - nanoseconds(
+            Fraction(self.media_start, self.wrapping.clock(self.piece.track))
+        )
 
 
 def plan(clip: Clip, target: Fraction) -> list[list[Piece]]:
@@ -92,7 +95,7 @@ def _pieces(track: Track, cuts: Sequence[Fraction]) -> list[Piece]:
     ]
 
 
-def write(clip: Clip, pieces: Sequence[Piece], *, folder: Path) -> Iterator[MediaObject]:
+def write(clip: Clip, pieces: Sequence[Piece], *, folder: Path, wrapping: Wrapping = TS) -> Iterator[MediaObject]:
     """Copy the packets of each of a track's pieces into a file of its own in `folder`, one file at a time."""
     with av.open(clip.path) as container:
         source = container.streams[pieces[0].track.stream]
@@ -101,37 +104,47 @@ def write(clip: Clip, pieces: Sequence[Piece], *, folder: Path) -> Iterator[Medi
         for _ in islice(packets, pieces[0].first):
             pass
         for piece in pieces:
-            path = folder / f"{piece.track.kind}-{piece.number:05}.ts"
-            own = islice(packets, piece.last - piece.first)
-            yield _write(piece, enumerate(own, piece.first), decode=decode, source=source, path=path)
+            own = enumerate(islice(packets, piece.last - piece.first), piece.first)
+            media = MediaObject(
+                piece, folder / f"{piece.track.kind}-{piece.number:05}.{wrapping.suffix}", 0, "", 0, wrapping
+            )
+            yield _written(media, own, decode=decode, source=source)
 
 
-def _write(
-    piece: Piece,
+def _written(
+    media: MediaObject,
     packets: Iterable[tuple[int, "Packet[Stream]"]],
     *,
     decode: Sequence[Fraction | None],
     source: Stream,
-    path: Path,
 ) -> MediaObject:
+    piece, wrapping, clock = media.piece, media.wrapping, media.wrapping.clock(media.piece.track)
     first = next(time for time in decode[piece.first :] if time is not None)
-    # The clock of a transport stream starts again after 26.5 hours; the rest of the time is in the segment's ts_offset.
-    turns = ticks(first + LEAD) // WRAP * WRAP
-    with av.open(path, "w", format="mpegts", options=_MUXER) as output:
+    # Where the clock starts again (in transport streams after 26.5 hours), the rest of the time is in `ts_offset`.
+    turns = 0 if wrapping.wrap is None else nearest(first + LEAD, clock) // wrapping.wrap * wrapping.wrap
+    with av.open(media.path, "w", format=wrapping.muxer, options=dict(wrapping.options)) as output:
         target = output.add_stream_from_template(source)
+        filtered = BitStreamFilterContext(wrapping.sound_filter if piece.track.kind == "audio" else "null", source)
         for ordinal, packet in packets:
             at, decoded = piece.track.at[ordinal], decode[ordinal]
             if at is None or decoded is None:
                 continue
-            packet.time_base = Fraction(1, CLOCK)
-            packet.pts = ticks(at + LEAD) - turns
-            packet.dts = ticks(decoded + LEAD) - turns
+            packet.time_base = Fraction(1, clock)
+            packet.pts = nearest(at + LEAD, clock) - turns
+            packet.dts = nearest(decoded + LEAD, clock) - turns
             packet.duration = 0
-            packet.stream = target
-            output.mux_one(packet)
-    content = path.read_bytes()
-    start = ticks(piece.times[0] + LEAD) - turns
-    return MediaObject(piece, path, len(content), hashlib.sha256(content).hexdigest(), start)
+            for ready in filtered.filter(packet):
+                ready.stream = target
+                output.mux_one(ready)
+    init, content = wrapping.split(media.path.read_bytes())
+    media.path.write_bytes(content)
+    return replace(
+        media,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        media_start=nearest(piece.times[0] + LEAD, clock) - turns,
+        init=init,
+    )
 
 
 def _decode_times(track: Track) -> list[Fraction | None]:

@@ -7,14 +7,13 @@ from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tams_demo.clip import Picture, Sound, Track
 from tams_demo.cutting import MediaObject
 from tams_demo.scanning import AAC_FRAME
 from tams_demo.timeline import NANOSECONDS
 
-CONTAINER: Final = "video/mp2t"
-"""The media type of every media object."""
 _AAC_LC: Final = 2
 _COLOR_SPACES: Final = {1: "BT709", 5: "BT601", 6: "BT601", 9: "BT2020"}
 _TRANSFERS: Final = {1: "SDR", 6: "SDR", 16: "PQ", 18: "HLG"}
@@ -58,6 +57,7 @@ class VideoParameters(Struct, frozen=True, omit_defaults=True):
     interlace_mode: str | None = None
     colorspace: str | None = None
     transfer_characteristic: str | None = None
+    init_segments: bool = False
 
 
 class AudioCodecParameters(Struct, frozen=True):
@@ -67,12 +67,13 @@ class AudioCodecParameters(Struct, frozen=True):
     mp4_oti: int
 
 
-class AudioParameters(Struct, frozen=True):
+class AudioParameters(Struct, frozen=True, omit_defaults=True):
     """`essence_parameters` of an audio flow; `sample_rate` in samples a second."""
 
     sample_rate: int
     channels: int
     codec_parameters: AudioCodecParameters
+    init_segments: bool = False
 
 
 class Member(Struct, frozen=True):
@@ -108,20 +109,20 @@ class Ids(Struct, frozen=True):
 
 def track_flow(ids: Ids, objects: Sequence[MediaObject], *, label: str, target: Fraction) -> FlowBody:
     """The flow of one track, which is stored as `objects` of about `target` seconds each."""
-    track = objects[0].piece.track
+    track, wrapping = objects[0].piece.track, objects[0].wrapping
     average, peak = bit_rates(objects, target)
     return FlowBody(
         id=ids.flow,
         source_id=ids.source,
         format=f"urn:x-nmos:format:{track.kind}",
         label=f"{label}, {track.kind}",
-        description=f"The {track.kind} of {label}, one MPEG transport stream for each segment",
+        description=f"The {track.kind} of {label}, one {wrapping.name} for each segment",
         codec="video/h264" if track.kind == "video" else "audio/aac",
-        container=CONTAINER,
+        container=wrapping.media[track.kind],
         avg_bit_rate=average,
         max_bit_rate=peak,
         segment_duration=Ratio.of(target),
-        essence_parameters=_parameters(track),
+        essence_parameters=replace(_parameters(track), init_segments=bool(wrapping.init)),
     )
 
 

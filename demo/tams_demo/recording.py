@@ -11,6 +11,7 @@ from tams_demo.encoding import transcode
 from tams_demo.making import record
 from tams_demo.report import Report
 from tams_demo.scanning import scan
+from tams_demo.wrapping import TS, Wrapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +24,17 @@ class Recording:
     target: Fraction
 
 
-def make(folder: Path, *, report: Report, seconds: int, target: Fraction) -> Recording:
+def make(folder: Path, *, report: Report, seconds: int, target: Fraction, wrapping: Wrapping = TS) -> Recording:
     """Record `seconds` of a test picture and tone, and cut them."""
     path = folder / "clip.mp4"
     with report.step("make", "seconds of media", total=seconds) as step:
         record(path, seconds=seconds, segment=target, tick=lambda time: step.reach(int(time)))
         step.reach(seconds)
         step.size = path.stat().st_size
-    return _cut(scan(path), folder, report=report, label="Test picture and tone", target=target)
+    return _Cutter(folder, report, target, wrapping).cut(scan(path), "Test picture and tone")
 
 
-def take(file: Path, folder: Path, *, report: Report, target: Fraction) -> Recording:
+def take(file: Path, folder: Path, *, report: Report, target: Fraction, wrapping: Wrapping = TS) -> Recording:
     """Cut the file of one's own, encoding it anew only if it cannot be stored as it is. Raises `UnusableClip`."""
     with report.step("read", "packets") as step:
         clip = scan(file)
@@ -46,17 +47,27 @@ def take(file: Path, folder: Path, *, report: Report, target: Fraction) -> Recor
             transcode(clip, path, segment=target, tick=lambda time: step.reach(int(time)))
             step.size = path.stat().st_size
         clip = scan(path)
-    return _cut(clip, folder, report=report, label=file.stem, target=target)
+    return _Cutter(folder, report, target, wrapping).cut(clip, file.stem)
 
 
-def _cut(clip: Clip, folder: Path, *, report: Report, label: str, target: Fraction) -> Recording:
-    plan = cutting.plan(clip, target)
-    tracks: list[tuple[MediaObject, ...]] = []
-    with report.step("cut", "transport streams", total=sum(map(len, plan))) as step:
-        for pieces in plan:
-            objects: list[MediaObject] = []
-            for media in cutting.write(clip, pieces, folder=folder):
-                objects.append(media)
-                step.advance(size=media.size)
-            tracks.append(tuple(objects))
-    return Recording(label, tuple(tracks), clip.tracks[0].end, target)
+@dataclass(frozen=True, slots=True)
+class _Cutter:
+    """Makes media objects of about `target` seconds in `folder`."""
+
+    folder: Path
+    report: Report
+    target: Fraction
+    wrapping: Wrapping
+
+    def cut(self, clip: Clip, label: str) -> Recording:
+        """The clip as media objects."""
+        plan = cutting.plan(clip, self.target)
+        tracks: list[tuple[MediaObject, ...]] = []
+        with self.report.step("cut", self.wrapping.plural, total=sum(map(len, plan))) as step:
+            for pieces in plan:
+                objects: list[MediaObject] = []
+                for media in cutting.write(clip, pieces, folder=self.folder, wrapping=self.wrapping):
+                    objects.append(media)
+                    step.advance(size=media.size)
+                tracks.append(tuple(objects))
+        return Recording(label, tuple(tracks), clip.tracks[0].end, self.target)

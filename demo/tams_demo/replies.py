@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from tams_demo.flows import CONTAINER, Member
+from tams_demo.flows import Member
 from tams_demo.timeline import Span, read_timestamp
 
 
@@ -28,10 +28,10 @@ class StoredFlow(Struct, frozen=True):
 
 
 class PutUrl(Struct, frozen=True):
-    """Where and how to upload a media object."""
+    """Where and how to upload a media object; a store that says no content type wants the flow's."""
 
     url: str
-    content_type: str = field(name="content-type", default=CONTAINER)
+    content_type: str | None = field(name="content-type", default=None)
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -56,6 +56,13 @@ class GetUrl(Struct, frozen=True):
     presigned: bool = False
 
 
+class InitObject(Struct, frozen=True):
+    """The init segment that a segment needs."""
+
+    object_id: str
+    get_urls: tuple[GetUrl, ...] = ()
+
+
 class StoredSegment(Struct, frozen=True):
     """One segment as `GET /flows/{id}/segments` tells it."""
 
@@ -64,6 +71,7 @@ class StoredSegment(Struct, frozen=True):
     ts_offset: str = "0:0"
     key_frame_count: int | None = None
     get_urls: tuple[GetUrl, ...] = ()
+    init_object: InitObject | None = None
 
     @property
     def span(self) -> Span:

@@ -10,7 +10,7 @@ from yarl import URL
 from tams_demo.connection import Connection, StoreError
 from tams_demo.flows import FlowBody
 from tams_demo.replies import Allocation, GetUrl, PartialFailure, Service, Slot, StoredFlow, StoredSegment
-from tams_demo.segments import SegmentBody
+from tams_demo.segments import SegmentBody, StorageBody
 from tams_demo.timeline import Span
 
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
@@ -39,17 +39,20 @@ class Store:
         """Delete a flow and its segments; the store may take its time over it (202)."""
         await self._connection.call("DELETE", f"/flows/{flow}", expect=(202, 204))
 
-    async def allocate(self, flow: UUID, count: int) -> Sequence[Slot]:
-        """Room for up to `count` media objects; a store may grant fewer, but not none."""
-        path, body = f"/flows/{flow}/storage", {"limit": count}
+    async def allocate(self, flow: UUID, count: int, *, content_type: str | None = None) -> Sequence[Slot]:
+        """Room for up to `count` media objects; a store may grant fewer, but not none.
+
+        `content_type` is for init segments whose type is not the flow's container.
+        """
+        path, body = f"/flows/{flow}/storage", StorageBody(count, content_type)
         slots = (await self._connection.call("POST", path, body=body, expect=(201,))).read(Allocation).media_objects
         if not slots:
             raise StoreError(f"POST {path} made room for none of {count} media objects")
         return slots[:count]
 
-    async def upload(self, slot: Slot, content: bytes) -> None:
-        """Put `content` where `slot` says, with exactly the content type it names."""
-        headers = {**slot.put_url.headers, "Content-Type": slot.put_url.content_type}
+    async def upload(self, slot: Slot, content: bytes, *, kind: str) -> None:
+        """Put `content` where `slot` says, with exactly the content type it names; `kind` if it names none."""
+        headers = {**slot.put_url.headers, "Content-Type": slot.put_url.content_type or kind}
         await self._connection.transfer(
             "PUT", slot.put_url.url, presigned=slot.presigned, headers=headers, content=content
         )

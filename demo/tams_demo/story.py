@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from uuid import UUID
 
-from tams_demo.checking import Mismatch, check_bytes, check_extent, check_frames, check_listing
+from tams_demo.checking import Mismatch, check_bytes, check_extent, check_frames, check_init, check_listing
 from tams_demo.cutting import MediaObject
 from tams_demo.flows import FlowBody, Ids, collecting_flow, track_flow
 from tams_demo.recording import Recording
@@ -32,6 +32,12 @@ class Lane:
 
     objects: tuple[MediaObject, ...]
     flow: FlowBody
+
+    @property
+    def init_type(self) -> str:
+        """The media type of its init segments, empty where there are none."""
+        media = self.objects[0]
+        return media.wrapping.init.get(media.piece.track.kind, "")
 
     def within(self, span: Span, epoch: int) -> list[MediaObject]:
         """The media objects whose segments overlap `span`."""
@@ -92,6 +98,7 @@ class Story:
 
     async def _fill(self, lane: Lane) -> None:
         total = sum(len(lane.objects) for lane in self._lanes)
+        inits = await self._store_inits(lane)
         waiting = lane.objects
         while waiting:
             with self._report.step("allocate", "media objects", total=total) as step:
@@ -102,13 +109,29 @@ class Story:
                 await _for_each(zip(slots, batch, strict=True), lambda pair: self._upload(*pair, step=step))
             with self._report.step("register", "segments", total=total) as step:
                 pairs = zip(slots, batch, strict=True)
-                bodies = [SegmentBody.of(media, slot.object_id, epoch=self._epoch) for slot, media in pairs]
+                bodies = [
+                    SegmentBody.of(media, slot.object_id, epoch=self._epoch, init_id=inits.get(media.init))
+                    for slot, media in pairs
+                ]
                 await self._store.register(lane.flow.id, bodies)
                 step.advance(len(bodies))
 
+    async def _store_inits(self, lane: Lane) -> dict[bytes, str]:
+        """The ids under which the init segments of a track are stored: usually it has one, or none."""
+        found = dict.fromkeys(media.init for media in lane.objects if media.init)
+        kind, container = lane.init_type, lane.flow.container
+        ids: dict[bytes, str] = {}
+        for content in found:
+            with self._report.step("prepare", "init segments", total=len(self._lanes)) as step:
+                slot, *_ = await self._store.allocate(lane.flow.id, 1, content_type=None if kind == container else kind)
+                await self._store.upload(slot, content, kind=kind)
+                ids[content] = slot.object_id
+                step.advance(size=len(content))
+        return ids
+
     async def _upload(self, slot: Slot, media: MediaObject, *, step: Step) -> None:
         content = await asyncio.to_thread(media.path.read_bytes)
-        await self._store.upload(slot, content)
+        await self._store.upload(slot, content, kind=media.wrapping.media[media.piece.track.kind])
         step.advance(size=len(content))
 
     async def _inspect(self) -> None:
@@ -127,13 +150,21 @@ class Story:
         check_listing(expected, listed, epoch=self._epoch)
         with self._report.step("download", "media objects", total=self._due) as step:
             contents = await _for_each(listed, lambda segment: self._download(segment, step))
+            inits = await self._read_inits(listed)
         with self._report.step("compare", "objects by sha-256", total=self._due) as step:
-            for media, content in zip(expected, contents, strict=True):
+            for media, content, segment in zip(expected, contents, listed, strict=True):
+                check_init(media, inits.get(_init_id(segment), b""))
                 check_bytes(media, content)
                 step.advance(size=len(content))
         with self._report.step("decode", "frames on time", total=self._due_frames) as step:
             for media, content, segment in zip(expected, contents, listed, strict=True):
-                step.advance(check_frames(media.piece, content, segment=segment, epoch=self._epoch))
+                whole, wrapping = media.init + content, media.wrapping
+                step.advance(check_frames(media.piece, whole, segment=segment, epoch=self._epoch, wrapping=wrapping))
+
+    async def _read_inits(self, listed: Iterable[StoredSegment]) -> dict[str, bytes]:
+        """The init segments that `listed` need, each of them once."""
+        needed = {init.object_id: init.get_urls[0] for segment in listed if (init := segment.init_object)}
+        return {name: await self._store.download(url) for name, url in needed.items()}
 
     async def _list(self, lane: Lane) -> list[StoredSegment]:
         listed: list[StoredSegment] = []
@@ -149,6 +180,10 @@ class Story:
         content = await self._store.download(segment.get_urls[0])
         step.advance(size=len(content))
         return content
+
+
+def _init_id(segment: StoredSegment) -> str:
+    return segment.init_object.object_id if segment.init_object else ""
 
 
 def _ids(new_id: Callable[[], UUID]) -> Ids:

@@ -26,11 +26,6 @@ def nanoseconds(time: Fraction) -> int:
     return nearest(time, NANOSECONDS)
 
 
-def ticks(time: Fraction) -> int:
-    """`time` in seconds, rounded to the clock of a transport stream."""
-    return nearest(time, CLOCK)
-
-
 def write_timestamp(ns: int) -> str:
     """The specification's text for `ns` nanoseconds, such as `-1:500000000`."""
     seconds, rest = divmod(abs(ns), NANOSECONDS)

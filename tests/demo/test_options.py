@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 
 from tams_demo.__main__ import parse
+from tams_demo.wrapping import FMP4, TS
 
 
 def test_without_options_a_minute_is_made_for_a_store_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,6 +14,11 @@ def test_without_options_a_minute_is_made_for_a_store_of_its_own(monkeypatch: py
     assert (options.url, options.token, options.file, options.objects) == (None, None, None, None)
     assert (options.seconds, options.segment, options.delete) == (60, Fraction(2), False)
     assert options.epoch % 10**9 == 0
+    assert options.wrapping is TS
+
+
+def test_media_may_be_wrapped_as_fragments() -> None:
+    assert parse(["--container", "fmp4"]).wrapping is FMP4
 
 
 def test_the_token_comes_from_the_environment_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +49,7 @@ def test_segments_may_last_any_exact_time() -> None:
         ["--segment", "0"],
         ["--segment", "1/0"],
         ["--epoch", "now"],
+        ["--container", "mov"],
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from tams_demo.encoding import time_of, transcode
 from tams_demo.replies import StoredSegment
 from tams_demo.scanning import scan
 from tams_demo.timeline import write_timestamp
+from tams_demo.wrapping import WRAPPINGS
 from tests.demo.conftest import TARGET
 
 NTSC: Final = Fraction(30000, 1001)
@@ -87,13 +88,15 @@ def write(make: Make, folder: Path) -> Path:
 
 
 def check_whole(clip: Clip, folder: Path) -> None:
-    """Cut it: segments are contiguous, and each decodes alone with every frame at its time."""
+    """Cut it: segments are contiguous, and each decodes alone with every frame at its time, however it is wrapped."""
     for pieces, track in zip(cutting.plan(clip, TARGET), clip.tracks, strict=True):
         assert sum(len(piece.times) for piece in pieces) == len(track.times)
         assert all(early.span(0).end == late.span(0).start for early, late in pairwise(pieces))
-        for media in cutting.write(clip, pieces, folder=folder):
-            stored = StoredSegment("object", str(media.piece.span(0)), write_timestamp(media.offset(0)))
-            check_frames(media.piece, media.path.read_bytes(), segment=stored, epoch=0)
+        for wrapping in WRAPPINGS.values():
+            for media in cutting.write(clip, pieces, folder=folder, wrapping=wrapping):
+                stored = StoredSegment("object", str(media.piece.span(0)), write_timestamp(media.offset(0)))
+                content = media.init + media.path.read_bytes()
+                check_frames(media.piece, content, segment=stored, epoch=0, wrapping=wrapping)
 
 
 def picture(clip: Clip) -> Picture:

@@ -7,12 +7,15 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tams_demo.clip import Clip
 from tams_demo.connection import Connection, StoreError
 from tams_demo.local_store import Address, running_store
+from tams_demo.replies import StoredSegment
+from tests.conformance import rule
 
 
 @pytest.fixture
@@ -53,6 +56,24 @@ async def test_a_file_of_ones_own_goes_to_a_running_store_and_leaves_it_clean(ad
     assert status == 0, said
     assert "Reading back [2:0_4:0)" in said
     status, said = await demo(*file, *again, token=address.token)
+    assert status == 0, said
+
+
+@rule("INI-1", "INI-3", "INI-4", "INI-5", "INI-13", "URL-1")
+async def test_fragments_come_back_with_their_init_segments(address: Address, clip: Clip) -> None:
+    arguments = ("--file", str(clip.path), "--url", address.url, "--epoch", "0", "--container", "fmp4")
+    status, said = await demo(*arguments, token=address.token)
+    assert status == 0, said
+    assert "Everything came back as it went in." in said
+    async with Connection(address.url, address.token) as connection:
+        flows = (await connection.call("GET", "/flows?init_segments=true", expect=(200,))).read(list[dict[str, Any]])
+        assert {flow["container"] for flow in flows} == {"video/iso.segment", "audio/mp4"}
+        for flow in flows:
+            path = f"/flows/{flow['id']}/segments"
+            segments = (await connection.call("GET", path, expect=(200,))).read(tuple[StoredSegment, ...])
+            assert len({segment.init_object.object_id for segment in segments if segment.init_object}) == 1
+            assert len(segments) == 3
+    status, said = await demo(*arguments[:-1], "ts", "--delete", token=address.token)
     assert status == 0, said
 
 

@@ -2,13 +2,13 @@ from fractions import Fraction
 
 import pytest
 
-from tams_demo.timeline import Span, nanoseconds, nearest, read_timestamp, ticks, write_timestamp
+from tams_demo.timeline import CLOCK, Span, nanoseconds, nearest, read_timestamp, write_timestamp
 
 
 def test_rational_time_rounds_to_the_nearest_unit() -> None:
     assert nanoseconds(Fraction(1001, 30000)) == 33_366_667
     assert nanoseconds(Fraction(64, 3000)) == 21_333_333
-    assert ticks(Fraction(1024, 48000)) == 1920
+    assert nearest(Fraction(1024, 48000), CLOCK) == 1920
     assert [nearest(Fraction(value, 4), 2) for value in (-3, -2, -1, 0, 1, 2, 3)] == [-1, -1, 0, 0, 1, 1, 2]
 
 
