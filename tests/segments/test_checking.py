@@ -155,8 +155,8 @@ class Tams:
         self._data = data
 
     def check(self, *words: str, status: int) -> Result:
-        where = ["--store", f"sqlite:{self._data}", "--objects", f"local:{self._data / 'media'}"]
-        result = CliRunner().invoke(main, ["storage", "check", *where, *words], env=environ_of(self._data))
+        where = {"TAMS_STORE_URL": f"sqlite:{self._data}", "TAMS_OBJECTS_URL": f"local:{self._data / 'media'}"}
+        result = CliRunner().invoke(main, ["storage", "check", *words], env=where | environ_of(self._data))
         assert result.exit_code == status, result.output
         return result
 
