@@ -11,7 +11,8 @@ import pytest
 from tams_common.clock import SECOND as S
 from tams_common.objects import Copies
 from tams_segments.config import SegmentsConfig
-from tams_segments.copy_jobs import FIRST_RETRY, LAST_RETRY, Progress, note
+from tams_segments.copy_jobs import FIRST_RETRY, LAST_RETRY, Progress, note, put_off
+from tams_segments.tables import COPIES
 from tests.common.child import child
 from tests.common.eventually import eventually
 from tests.conformance import rule
@@ -183,6 +184,38 @@ async def test_a_copy_may_be_given_up_while_it_is_made(rig: Rig) -> None:
     rig.clock.now += 2 * 3600 * S
     await rig.collector.sweep()
     assert [path for path in (rig.objects.directory.parent / "second").rglob("*") if len(path.name) > 32] == []
+
+
+async def test_a_job_that_another_worker_has_put_off_meanwhile_ends_well(rig: Rig) -> None:
+    data = media(60 * MIB)
+    await registered(rig, data)
+    await ask(rig)
+    (job,) = await jobs(rig)
+    running = asyncio.create_task(rig.copies.run())
+    await eventually(lambda: begun(rig))
+    assert await rig.store.run(lambda tx: put_off(tx, job, now=rig.clock.now))
+    later = (await jobs(rig))[0]
+    await eventually(lambda: value(rig, "tams_copies_running") == 0)
+    assert (await labels(rig), await jobs(rig)) == (["local"], [later])
+    rig.clock.now = later.due
+    rig.copies.prompt()
+    await eventually(lambda: value(rig, "tams_copies_made_total") == 1)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert (await copied(rig), await jobs(rig)) == (data, [])
+
+
+async def test_a_job_whose_copy_is_shown_already_harms_nothing(rig: Rig) -> None:
+    await registered(rig, b"media")
+    await ask(rig)
+    (job,) = await jobs(rig)
+    await rig.copies.sweep()
+    await rig.store.run(lambda tx: tx.insert(COPIES, [job]))
+    await rig.copies.sweep()
+    rig.clock.now += 2 * 3600 * S
+    await rig.collector.sweep()
+    assert (await copied(rig), await jobs(rig)) == (b"media", [])
 
 
 async def test_an_id_that_is_used_again_does_not_get_the_copy_of_its_forerunner(rig: Rig) -> None:

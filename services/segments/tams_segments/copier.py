@@ -8,7 +8,7 @@ import structlog
 from tams_common.clock import Clock
 from tams_common.errors import TamsError, Unavailable
 from tams_common.objects import Copies, Objects
-from tams_common.store import Store, Tx
+from tams_common.store import Reader, Store, Tx
 from tams_segments import copy_jobs
 from tams_segments.copy_jobs import Progress, progress_of, wanted
 from tams_segments.copying import Copying, Differs, Order
@@ -95,14 +95,18 @@ class Copier:
         except TamsError as error:
             await self._put_off(job, error, reason=error.detail)
             return
-        await self._store.run(lambda tx: copy_jobs.give_up(tx, job, now=self._clock()))
-        self.sums["given_up"] += 1
-        _log.info("copy given up", object_id=job.object_id, storage_id=job.storage_id)
+        if await self._fenced(lambda tx: copy_jobs.give_up(tx, job, now=self._clock())):
+            self.sums["given_up"] += 1
+            _log.info("copy given up", object_id=job.object_id, storage_id=job.storage_id)
 
     async def _forget(self, job: CopyJob) -> None:
-        """Frees what has been begun in the backend."""
-        row = await self._store.read(lambda tx: tx.get(COPIES, COPIES.key_of(job)), bounded=True)
-        begun = None if row is None else progress_of(row)
+        """Frees what has been begun in the backend, if nobody can ever want it again."""
+
+        def read(tx: Reader) -> Progress | None:
+            row = tx.get(COPIES, COPIES.key_of(job))
+            return progress_of(row) if row is not None and copy_jobs.is_gone(tx, job) else None
+
+        begun = await self._store.read(read, bounded=True)
         if begun is not None:
             await self._target(job).abort(begun.upload)
 
@@ -112,12 +116,12 @@ class Copier:
             "copy waits", object_id=job.object_id, storage_id=job.storage_id, tries=job.tries + 1, reason=reason
         )
 
-        def settle(tx: Tx) -> None:
+        def settle(tx: Tx) -> bool:
             if isinstance(error, Differs):
                 copy_jobs.note(tx, job, progress=None)
-            copy_jobs.put_off(tx, job, now=self._clock())
+            return copy_jobs.put_off(tx, job, now=self._clock())
 
-        await self._store.run(settle)
+        await self._fenced(settle)
         self.sums["failed"] += 1
 
     def _target(self, job: CopyJob) -> Copies:

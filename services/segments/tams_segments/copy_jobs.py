@@ -10,7 +10,7 @@ from tams_common.clock import SECOND
 from tams_common.objects import Upload
 from tams_common.store import Query, Reader, Tx
 from tams_segments.collector import UPLOAD_GRACE
-from tams_segments.instances import Controlled, instances_of, with_instances
+from tams_segments.instances import Controlled, controlled, instances_of, with_instances
 from tams_segments.tables import COPIES, GARBAGE, OBJECTS, CopyJob, Garbage, MediaObject
 
 FIRST_RETRY: Final = 5 * SECOND
@@ -53,6 +53,12 @@ def wanted(tx: Reader, job: CopyJob) -> MediaObject | None:
     return known if known is not None and _copying(job) in instances_of(known) else None
 
 
+def is_gone(tx: Reader, job: CopyJob) -> bool:
+    """Whether nobody wants the copy, now and for ever: its key is no instance's, being copied or shown."""
+    known = tx.get(OBJECTS, (job.object_id,))
+    return known is None or all(one.storage_key != job.storage_key for one in controlled(known))
+
+
 def note(tx: Tx, job: CopyJob, *, progress: Progress | None) -> bool:
     """Keeps what has been begun, so that another process can go on with it; False when the job is there no more."""
     if tx.get(COPIES, COPIES.key_of(job)) is None:
@@ -62,9 +68,9 @@ def note(tx: Tx, job: CopyJob, *, progress: Progress | None) -> bool:
 
 
 def finish(tx: Tx, job: CopyJob) -> bool:
-    """Shows the copy (T-62); False when nobody wants it any more."""
+    """Shows the copy (T-62); False when nobody wants it any more, or the job is there no more."""
     known = wanted(tx, job)
-    if known is None:
+    if known is None or tx.get(COPIES, COPIES.key_of(job)) is None:
         return False
     copying = _copying(job)
     ready = replace(copying, ready=True)
@@ -73,20 +79,28 @@ def finish(tx: Tx, job: CopyJob) -> bool:
     return True
 
 
-def give_up(tx: Tx, job: CopyJob, *, now: int) -> None:
-    """Forgets a copy nobody wants; its bytes go once a worker that does not know yet can write no more of them."""
-    if tx.get(COPIES, COPIES.key_of(job)) is not None:
-        tx.delete(COPIES, [COPIES.key_of(job)])
+def give_up(tx: Tx, job: CopyJob, *, now: int) -> bool:
+    """Forgets a copy nobody wants; its bytes go once a worker that does not know yet can write no more of them.
+
+    Returns whether there was a job. One whose copy is shown already is only forgotten.
+    """
+    if tx.get(COPIES, COPIES.key_of(job)) is None or wanted(tx, job) is not None:
+        return False
+    tx.delete(COPIES, [COPIES.key_of(job)])
+    if is_gone(tx, job):
         tx.insert(GARBAGE, [Garbage(now + UPLOAD_GRACE, job.storage_key, job.storage_id)])
+    return True
 
 
-def put_off(tx: Tx, job: CopyJob, *, now: int) -> None:
-    """Has a job that failed tried again, later each time."""
+def put_off(tx: Tx, job: CopyJob, *, now: int) -> bool:
+    """Has a job that failed tried again, later each time; returns whether it was there."""
     stored = tx.get(COPIES, COPIES.key_of(job))
-    if stored is not None:
-        wait = min(FIRST_RETRY << min(job.tries, 16), LAST_RETRY)
-        tx.delete(COPIES, [COPIES.key_of(job)])
-        tx.insert(COPIES, [replace(stored, due=now + wait, tries=job.tries + 1)])
+    if stored is None:
+        return False
+    wait = min(FIRST_RETRY << min(job.tries, 16), LAST_RETRY)
+    tx.delete(COPIES, [COPIES.key_of(job)])
+    tx.insert(COPIES, [replace(stored, due=now + wait, tries=job.tries + 1)])
+    return True
 
 
 def _copying(job: CopyJob) -> Controlled:
