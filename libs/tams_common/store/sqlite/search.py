@@ -61,7 +61,8 @@ class Search:
         self._found = [(condition, postings.of(condition)) for condition in query.where]
         self._after = query.after
         self._lists = [posting for _, posting in self._found if posting is not None]
-        self._positive = [posting for posting in self._lists if not posting.negate]
+        # Few rows share a token: such a list is likely to be the short one that ends the search.
+        self._positive = sorted((each for each in self._lists if not each.negate), key=lambda posting: posting.own)
         self._rest = [condition for condition, posting in self._found if posting is None]
         self._most = (query.limit or 0) + 1
         self._trial = trial
