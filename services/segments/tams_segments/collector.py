@@ -28,6 +28,8 @@ BATCH: Final = 200
 UPLOAD_GRACE: Final = 3600 * SECOND
 """Bytes of an allocation that was never registered go so much later than the allocation itself: by then its upload URL
 has expired, and what was on its way has come in."""
+_AT_ONCE: Final = 8
+"""Removals under way: a backend is far away, and a long flow has a million objects."""
 _FIRST_RETRY: Final = 30 * SECOND
 _LAST_RETRY: Final = 3600 * SECOND
 _log = structlog.get_logger(__name__)
@@ -102,7 +104,9 @@ class Collector:
 
     async def _remove(self, rows: Sequence[Garbage]) -> None:
         """Removes bytes, then the rows that ask for it; what fails is put off, so that it does not stop the rest."""
-        failed = [row for row in rows if not await self._remove_bytes(row)]
+        at_once = asyncio.Semaphore(_AT_ONCE)
+        removed = await asyncio.gather(*(self._remove_bytes(row, at_once) for row in rows))
+        failed = [row for row, done in zip(rows, removed, strict=True) if not done]
         now = self._clock()
 
         def settle(tx: Tx) -> None:
@@ -113,7 +117,7 @@ class Collector:
 
         await self._store.run(settle)
 
-    async def _remove_bytes(self, row: Garbage) -> bool:
+    async def _remove_bytes(self, row: Garbage, at_once: asyncio.Semaphore) -> bool:
         objects = self._backends.get(row.storage_id)
         if objects is None:
             _log.warning(
@@ -121,7 +125,8 @@ class Collector:
             )
             return False
         try:
-            await objects.delete(row.storage_key)
+            async with at_once:
+                await objects.delete(row.storage_key)
         except Unavailable as error:
             _log.warning("bytes cannot be removed", storage_id=row.storage_id, key=row.storage_key, reason=error.detail)
             return False
