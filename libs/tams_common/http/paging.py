@@ -10,7 +10,7 @@ import msgspec
 
 from tams_common.errors import InvalidInput
 from tams_common.http.message import Request
-from tams_common.http.query import Params
+from tams_common.http.query import Params, sealed
 from tams_common.timerange import TimeRange
 
 P = TypeVar("P")
@@ -94,5 +94,6 @@ class Paging:
     def _url(self, key: str) -> str:
         """The absolute address of the next page; the client's other parameters keep their order (PAG-8, T-37)."""
         kept = [part for part, pair in zip(self._params.raw, self._params.pairs, strict=True) if pair[0] != "page"]
-        target = "&".join([*kept, f"page={key}"])
+        written, mark = sealed(kept)
+        target = "&".join([*written, f"page={key}{mark}"])
         return f"{self._request.context.base_url}{quote(f'{self._request.path}?{target}', safe=_SAFE)}"

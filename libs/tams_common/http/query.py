@@ -1,8 +1,9 @@
 """Query parameters, read strictly: every error names its parameter and what was expected (GEN-7 to GEN-9)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 from tams_common.errors import InvalidInput
 from tams_common.http.routing import decode
@@ -14,6 +15,30 @@ D = TypeVar("D")
 _LABELS: Final = re.compile(r"([^,]+(,[^,]+)*)?")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,1000}")
 _INT64_MAX: Final = 2**63 - 1
+FOLLOWED: Final = "~"
+"""Ends the `page` of a `Link` in which lists of tags are sealed: a header takes no commas, not even between values."""
+_has_comma: Final = re.compile(r",|%2[Cc]").search
+_is_tag_list: Final = re.compile(r"(flow_|storage_backend_)?tag\.").match
+
+
+def sealed(parts: Sequence[str]) -> tuple[Sequence[str], str]:
+    """The parts of a raw query as a `Link` has them, and what its `page` ends with: lists of tags lose their commas,
+    but not the knowledge of which of them were encoded (TAG-6)."""
+    if not any(_has_comma(part.partition("=")[2]) and _is_tag_list(part) for part in parts):
+        return parts, ""
+    return [_sealed(part) if _is_tag_list(part) else part for part in parts], FOLLOWED
+
+
+def _sealed(part: str) -> str:
+    name, equals, value = part.partition("=")
+    return f"{name}{equals}{quote(value, safe='')}"
+
+
+def _unsealed(part: str) -> str:
+    name, equals, value = part.partition("=")
+    if name == "page":
+        return part.removesuffix(FOLLOWED)
+    return f"{name}{equals}{decode(value, f'query parameter {name}')}" if _is_tag_list(name) else part
 
 
 class Params:
@@ -37,6 +62,8 @@ class Params:
         if not raw:
             return _EMPTY
         parts = tuple([part for part in raw.split("&") if part])
+        if FOLLOWED in raw and any(part.startswith("page=") and part.endswith(FOLLOWED) for part in parts):
+            parts = tuple([_unsealed(part) for part in parts])
         pairs = []
         for part in parts:
             name, _, value = part.partition("=")

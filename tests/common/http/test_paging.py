@@ -1,9 +1,13 @@
+from collections.abc import Callable
+
 import pytest
 
 from tams_common.errors import InvalidInput
 from tams_common.http.message import Context, Request
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
+from tams_common.http.tags import tag_query
+from tams_common.tags import TagQuery
 from tams_common.timerange import EMPTY
 from tests.conformance import rule
 
@@ -11,9 +15,13 @@ BASE = "https://media.example.com/tams/v8.2"
 
 
 def paging(query: str, path: str = "/flows") -> Paging:
-    request = Request("GET", path, query=query)
+    return paging_of(Params.parse(query), path)
+
+
+def paging_of(params: Params, path: str = "/flows") -> Paging:
+    request = Request("GET", path)
     request.context = Context(base_url=BASE)
-    return Paging(request, Params.parse(query), default=30, maximum=300)
+    return Paging(request, params, default=30, maximum=300)
 
 
 @rule("PAG-3", "PAG-4")
@@ -51,6 +59,31 @@ def test_link_is_absolute_and_keeps_the_other_parameters() -> None:
         '; rel="next"'
     )
     assert headers["x-paging-reverse-order"] == "true"
+
+
+@rule("PAG-8", "TAG-6")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "tag.x=a,b",
+        "tag.x=a%2Cb,c%252Cd&tag.y=e%2Cf&tag_exists.z=true",
+        "flow_tag.x=a+b,c%2Bd&storage_backend_tag.a%2Cb=c,%C3%A9&label=g,h%2Ci",
+        "tag.x=a%2Cb&tag.x,y=c",
+    ],
+)
+@pytest.mark.parametrize("read", [str, lambda link: link.replace("%2C", ",")])
+def test_lists_of_tags_mean_the_same_behind_a_link_which_has_no_commas(query: str, read: Callable[[str], str]) -> None:
+    def asked(params: Params) -> list[TagQuery]:
+        return [tag_query(params, prefix) for prefix in ("tag", "flow_tag", "storage_backend_tag")]
+
+    params = Params.parse(query)
+    expected = asked(params)
+    for number in range(3):
+        link = paging_of(params).headers((number, "x"))["link"]
+        assert "," not in link
+        params = Params.parse(read(link[1 : link.index(">")].partition("?")[2]))
+        assert asked(params) == expected
+        assert paging_of(params).position(tuple[int, str]) == (number, "x")
 
 
 @rule("PAG-8")
