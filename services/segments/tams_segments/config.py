@@ -15,6 +15,7 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     collect_interval: seconds between looks for bytes and allocations that nobody needs any more.
     delete_budget: seconds that a DELETE works on before it is answered 202, and the rest goes on without it (DEL-1).
     delete_batch: segments that one transaction of a deletion removes.
+    delete_rest: how many times as long as such a transaction took the next one waits, once the DELETE was answered.
     delete_interval: seconds between looks for deletions to go on with that nobody told of.
     delete_expiry: hours for which a deletion request is shown after its end (DEL-8).
     copy_parallel: copies of objects to other backends that are made at a time; each has two parts in memory, of 16 MiB
@@ -28,6 +29,7 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     collect_interval: float = 30.0
     delete_budget: float = 5.0
     delete_batch: int = 200
+    delete_rest: float = 4.0
     delete_interval: float = 1.0
     delete_expiry: float = 24.0
     copy_parallel: int = 4
@@ -42,6 +44,8 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("delete_budget must be 0 seconds or more")
         if self.delete_batch < 1:
             raise ValueError("delete_batch must be 1 or more")
+        if self.delete_rest < 0:
+            raise ValueError("delete_rest must be 0 or more")
         if self.delete_interval <= 0:
             raise ValueError("delete_interval must be more than 0 seconds")
         if not 0 < self.delete_expiry <= _TEN_YEARS:

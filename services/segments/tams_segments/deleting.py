@@ -19,17 +19,23 @@ class Pace(msgspec.Struct, frozen=True):
 
     budget: how long a DELETE goes on before it is answered 202.
     interval: between looks for deletions that nobody told of.
-    spare: how many times as long as a batch took it rests after it. linger: the longest rest.
+    spare: how many times as long as a batch took, which is longer while others are busy, the worker rests after it, so
+    that readers meet it rarely; while a client waits no longer than the batch took. linger: the longest rest.
     """
 
     budget: float = 5.0
     interval: float = 1.0
-    spare: float = 1.0
+    spare: float = 4.0
     linger: float = 0.1
 
     async def rest(self, took: float) -> None:
         """Rests after a batch that took so many seconds."""
         await asyncio.sleep(min(self.spare * took, self.linger))
+
+    @property
+    def waited_for(self) -> "Pace":
+        """The pace while a client waits."""
+        return msgspec.structs.replace(self, spare=min(self.spare, 1.0))
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -53,7 +59,7 @@ class Deleter:
     def __init__(self, store: Store, *, tools: Tools, pace: Pace) -> None:
         self._store = store
         self._tools = tools
-        self._pace = pace
+        self._pace = pace.waited_for
 
     async def delete_range(self, asked: RangeDeletion) -> Outcome:
         """Removes segments of a flow; raises `Unavailable` when too many deletions of the flow are open."""

@@ -44,7 +44,7 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
     collector = Collector(store, backends, clock=clock, lifetime=lifetime, interval=config.collect_interval)
     registrar = Registrar(store, clock=clock, new_id=new_id, labels=labels)
     allocator = Allocator(store, backends, clock=clock, new_id=new_id, lifetime=lifetime)
-    pace = Pace(budget=config.delete_budget, interval=config.delete_interval)
+    pace = Pace(budget=config.delete_budget, interval=config.delete_interval, spare=config.delete_rest)
     tools = Tools(clock, new_id, batch=config.delete_batch, lifetime=config.delete_expiry * 3600)
     deleter = Deleter(store, tools=tools, pace=pace)
     media, writers = Media(backends), UrlWriters(backends, parts.registry)
