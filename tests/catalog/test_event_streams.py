@@ -11,7 +11,7 @@ from tests.conformance import rule
 from tests.spec import Spec
 
 
-@rule("SVC-6")
+@rule("WHK-1", "SVC-6")
 async def test_webhooks_and_the_live_stream_are_listed(house: House, spec: Spec) -> None:
     document = (await house.client.get("/service")).json()
     spec.schema("service").validate(document)
