@@ -15,6 +15,7 @@ from tams_common.objects import ServesBytes
 from tams_common.objects.local import LocalObjects
 from tams_common.objects.local.store import CHUNK
 from tams_common.objects.port import ByteRange
+from tests.conformance import rule
 
 TS = {"content-type": "video/mp2t"}
 
@@ -174,6 +175,7 @@ async def test_a_url_permits_its_method_key_and_content_type(objects: LocalObjec
             objects.verify(method, key, query=query)
 
 
+@rule("SVC-9", "SVC-10")
 async def test_urls_are_equal_within_a_window_and_live_as_long_as_promised(
     objects: LocalObjects, clock: ManualClock
 ) -> None:
