@@ -9,7 +9,7 @@ import structlog
 
 from tams_common.bus import Bus, Consumer, Message, Offsets, Partition, Record
 from tams_common.bus.backoff import Backoff
-from tams_common.bus.cloudevents import from_record
+from tams_common.bus.cloudevents import floor_of, from_record
 from tams_common.clock import SECOND, Clock
 from tams_common.errors import Conflict, InvalidInput, Unavailable
 from tams_common.events import Envelope, dead_letters
@@ -60,6 +60,8 @@ class Interest(msgspec.Struct, frozen=True):
 
     With `latest_only` an event makes those of its key before it superfluous: of those that are applied in one
     transaction, only the last of each key is. `applied` is called after each transaction, once it is durable.
+    `gather` are seconds for which more events may come before a transaction: where nobody waits for its effect, it
+    leaves the machine to those who do.
     """
 
     group: str
@@ -67,6 +69,7 @@ class Interest(msgspec.Struct, frozen=True):
     apply: Apply
     latest_only: bool = False
     applied: Callable[[], None] | None = None
+    gather: float = 0.0
 
 
 class SubscriptionSettings(msgspec.Struct, frozen=True):
@@ -74,8 +77,9 @@ class SubscriptionSettings(msgspec.Struct, frozen=True):
 
     batch: records applied in one transaction, at most. poll: seconds to wait for a record.
     dead_limit: poison per hour that is set aside; more of it stops the process.
-    keep: hours, in the events' own time, for which ids are remembered. A relay's duplicate follows its original before
-    anything staged much later, however long the relay was away in between.
+    keep: hours, in the events' own time, for which ids are remembered, and longer while events as old still wait to be
+    relayed: what waits may come again, however long that takes. Beyond that, what is staged hours later does not come
+    before a duplicate, however long the relay was away in between.
     """
 
     batch: int = 200
@@ -148,18 +152,23 @@ class _Ledger:
         self._move(tx, stored, reached=reached)
 
     def prune(self, tx: Tx, batch: Sequence[_Delivery]) -> None:
-        """Forgets some of the ids that are much older than the latest in `batch`, partition by partition."""
+        """Forgets some of the ids that are much older than the latest in `batch` and can not come again, partition by
+        partition."""
         latest: dict[Partition, int] = {}
+        floors: dict[Partition, int] = {}
         for delivery in batch:
             if delivery.envelope is not None:
                 partition = delivery.record.partition
                 latest[partition] = max(delivery.envelope.at, latest.get(partition, 0))
+                floor = floor_of(delivery.record)
+                if floor is not None:
+                    floors[partition] = floor
         for partition, at in latest.items():
             where = (
                 eq("consumer_group", self._interest.group),
                 eq("topic", partition.topic),
                 eq("number", partition.number),
-                lt("at", at - self._keep),
+                lt("at", min(at - self._keep, floors.get(partition, at))),
             )
             forgotten = tx.scan(INBOX, Query(where=where, limit=2 * _PRUNE_EVERY)).rows
             tx.delete(INBOX, [INBOX.key_of(row) for row in forgotten])
@@ -238,6 +247,10 @@ class Subscription:
         records = await _patiently(lambda: consumer.poll(limit=self._settings.batch, timeout=self._settings.poll))
         if not records:
             return
+        if self._interest.gather and len(records) < self._settings.batch:
+            await asyncio.sleep(self._interest.gather)
+            rest = self._settings.batch - len(records)
+            records += await _patiently(lambda: consumer.poll(limit=rest, timeout=0))
         await self._take([_Delivery(record) for record in records])
         try:
             await consumer.commit({record.partition: record.offset + 1 for record in records})
@@ -288,7 +301,7 @@ class Subscription:
         delivery.envelope = None
 
     async def _publish(self, message: Message) -> None:
-        if await self._bus.publish([message]) != 1:
+        if await self._bus.publish([message]):
             raise Unavailable(f"the bus did not take event {message.id}")
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
 
 import msgspec
 import structlog
@@ -50,6 +50,13 @@ class LeaseRow(msgspec.Struct, frozen=True):
 OUTBOX: Final = Table("outbox", OutboxRow, key=("at", "id"), paging=Windowed())
 LEASES: Final = Table("leases", LeaseRow, key=("name",))
 LEASE: Final = "relay"
+FEW: Final = 16
+"""Events that are read without asking for their sizes first, on the event loop's own thread: mostly one waits."""
+WALK: Final = 20_000
+"""Rows that are looked through, at most, for events that may go while others have been refused."""
+
+_Place: TypeAlias = tuple[str, str]
+"""A topic and a key: what order is kept of."""
 
 
 def stage(tx: Tx, drafts: Sequence[Draft], *, at: int, new_id: IdSource) -> int:
@@ -67,8 +74,9 @@ class RelaySettings(msgspec.Struct, frozen=True):
     """How a relay works; times in seconds.
 
     sweep: between looks at the outbox that nobody asked for.
-    spare: how many times as long as the removal of a batch took the relay rests after it, so that the next one gathers
-    some rows and writers keep their share of the tables; a lone event does not wait for that. linger: the longest rest.
+    spare: how many times as long as the removal of a batch takes the relay rests before it, so that whoever hears of
+    the events goes first, the next batch gathers some rows, and writers keep their share of the tables.
+    linger: the longest rest.
     lease: how long a relay that fell silent keeps the outbox. drain: how long to go on when the service stops.
     batch_rows, batch_bytes: what is read and sent at once, at most (yet always one row).
     """
@@ -82,7 +90,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     batch_bytes: int = 2 * 1024 * 1024
 
     def rest(self, took: float) -> float:
-        """Seconds to rest after a batch whose removal took so many."""
+        """Seconds to rest before a removal when the one before took so many."""
         return min(self.spare * took, self.linger)
 
 
@@ -97,12 +105,22 @@ class Backlog(msgspec.Struct, frozen=True):
 DEFAULTS: Final = RelaySettings()
 
 
+class _Found(msgspec.Struct, frozen=True):
+    """What one look at the outbox found: the rows to send next, how many there are, and the moment of the oldest one
+    (ns), whether it is sent or not."""
+
+    rows: Sequence[OutboxRow] = ()
+    count: int = 0
+    oldest: int = 0
+
+
 class Relay:
     """Carries the outbox of `store` to `bus`: at least once, in the order of each key.
 
     Every sweep starts at the oldest row, whatever was read before: a transaction may commit an earlier moment late. One
     relay drains an outbox at a time. That spares duplicates; order rests neither on it nor on clocks, as a row goes
-    only after the bus has acknowledged it and all before it, so the first copies on the bus are in order.
+    only after the bus has acknowledged it and all of its key before it, so the first copies on the bus are in order.
+    Keys of which the bus has refused an event are passed over for a while: others go on.
     """
 
     def __init__(
@@ -117,6 +135,10 @@ class Relay:
         self._asked = asyncio.Event()
         self._backoff = Backoff()
         self._removal = 0.0
+        self._sent: Sequence[OutboxRow] = ()
+        self._is_busy = False
+        self._refused: frozenset[_Place] = frozenset()
+        self._again = 0.0
         self.backlog = Backlog()
 
     def prompt(self) -> None:
@@ -133,37 +155,69 @@ class Relay:
             raise
 
     async def sweep(self) -> bool:
-        """Relays the oldest batch; whether there was one. Raises `Unavailable` when not all of it could be sent."""
-        self.backlog, rows = await self._store.read(self._oldest)
-        if not rows or not await self._hold():
-            return False
-        sent = await self._bus.publish([to_message(_envelope_of(row)) for row in rows])
-        if sent:
-            started = time.monotonic()
-            self._until = await self._store.run(lambda tx: self._remove(tx, rows[:sent]))
-            self._removal = time.monotonic() - started
-        if sent < len(rows):
-            raise Unavailable(f"the bus took {sent} of {len(rows)} events")
-        return True
+        """Relays the oldest batch; whether any of it left. Raises `Unavailable` when the bus took nothing."""
+        sent = await self._send()
+        await self._remove_sent()
+        return sent
 
     async def _turn(self) -> None:
         self._asked.clear()
         try:
-            moved = await self.sweep()
+            sent = await self._send()
+            if sent:
+                await asyncio.sleep(self._settings.rest(self._removal))
+                await self._remove_sent()
         except (Unavailable, Conflict) as error:
             delay = self._backoff.next()
             _log.warning("events wait", reason=error.detail, seconds=round(delay, 3))
             await asyncio.sleep(delay)
             return
-        self._backoff.reset()
-        if moved:
-            await asyncio.sleep(self._settings.rest(self._removal))
-            return
+        if not sent:
+            await self._idle()
+
+    async def _idle(self) -> None:
+        """Nothing may go: waits to be asked, or until what was refused is to be tried again."""
+        rest = self._again - time.monotonic() if self._refused else self._settings.sweep
         try:
-            async with asyncio.timeout(self._settings.sweep):
+            async with asyncio.timeout(rest):
                 await self._asked.wait()
         except TimeoutError:
-            return
+            self._refused = frozenset()
+
+    async def _send(self) -> bool:
+        """Publishes the oldest batch that may go; whether there was any. Raises `Unavailable` when nothing was taken:
+        its keys are passed over then, as it is not known whether others would be, too."""
+        await self._remove_sent()
+        found = await self._read()
+        self.backlog = Backlog(found.count, found.oldest)
+        if not found.rows or not await self._hold():
+            return False
+        try:
+            refused = await self._bus.publish([to_message(_envelope_of(row), floor=found.oldest) for row in found.rows])
+        except Unavailable:
+            self._pass_over(found.rows)
+            raise
+        ids = {message.id for message in refused}
+        self._sent = [row for row in found.rows if row.id not in ids]
+        if refused:
+            self._pass_over(row for row in found.rows if row.id in ids)
+            self._again = time.monotonic() + self._backoff.next()
+            _log.warning("events wait", reason=f"the bus took {len(self._sent)} of {len(found.rows)} events")
+        elif not self._refused:
+            self._backoff.reset()
+        elif time.monotonic() >= self._again:
+            self._refused = frozenset()
+        return True
+
+    async def _remove_sent(self) -> None:
+        if self._sent:
+            started = time.monotonic()
+            self._until = await self._store.run(lambda tx: self._remove(tx, self._sent))
+            self._sent = ()
+            self._removal = time.monotonic() - started
+
+    def _pass_over(self, rows: Iterable[OutboxRow]) -> None:
+        self._refused |= {(row.topic, row.key) for row in rows}
 
     async def _drain(self) -> None:
         try:
@@ -174,19 +228,42 @@ class Relay:
         except (TimeoutError, Unavailable, Conflict) as error:
             _log.warning("events wait for the next start", reason=str(error))
 
-    def _oldest(self, tx: Reader) -> tuple[Backlog, list[OutboxRow]]:
+    async def _read(self) -> _Found:
+        if not self._is_busy and not self._refused:
+            found = await self._store.read(self._few, bounded=True)
+            if found.count < FEW:
+                return found
+        found = await self._store.read(self._oldest)
+        self._is_busy = found.count >= FEW
+        return found
+
+    def _few(self, tx: Reader) -> _Found:
         if self._is_barred(tx.get(LEASES, (LEASE,))):
-            return Backlog(), []
-        found = tx.select(OUTBOX, ("size", "at"), query=Query(limit=self._settings.batch_rows)).rows
-        if not found:
-            return Backlog(), []
+            return _Found()
+        rows = tx.scan(OUTBOX, Query(limit=FEW)).rows
+        return _Found(rows[: self._fitting([row.size for row in rows])], len(rows), rows[0].at) if rows else _Found()
+
+    def _oldest(self, tx: Reader) -> _Found:
+        if self._is_barred(tx.get(LEASES, (LEASE,))):
+            return _Found()
+        limit = WALK if self._refused else self._settings.batch_rows
+        found = tx.select(OUTBOX, ("size", "at", "id", "topic", "key"), query=Query(limit=limit)).rows
+        free = [row for row in found if (row[3], row[4]) not in self._refused] if self._refused else found
+        keys = [
+            (int(at or 0), str(id_)) for _, at, id_, _, _ in free[: self._fitting([int(row[0] or 0) for row in free])]
+        ]
+        rows = tx.get_many(OUTBOX, keys)
+        return _Found([rows[key] for key in keys], len(found), int(found[0][1] or 0) if found else 0)
+
+    def _fitting(self, sizes: Sequence[int]) -> int:
+        """How many events of these sizes (bytes), from the first on, make a batch."""
         count = total = 0
-        for size, _ in found:
-            total += int(size or 0)
+        for size in sizes[: self._settings.batch_rows]:
+            total += size
             if count and total > self._settings.batch_bytes:
                 break
             count += 1
-        return Backlog(len(found), int(found[0][1] or 0)), tx.scan(OUTBOX, Query(limit=count)).rows
+        return count
 
     async def _hold(self) -> bool:
         """Whether this relay may send: its lease lasts for a while yet, or could be taken."""

@@ -144,20 +144,73 @@ async def test_batches_are_bounded(ledger: Ledger, settings: RelaySettings, expe
     assert steps_of(await ledger.published(25)) == list(range(1, 26))
 
 
-async def test_after_a_failure_nothing_of_the_rest_goes_out(ledger: Ledger) -> None:
+async def test_after_a_failure_nothing_of_its_key_goes_out_before_what_failed(ledger: Ledger) -> None:
     async def two(messages: Sequence[Message]) -> Sequence[Message]:
         return messages[:2]
 
     for _ in range(5):
         await ledger.step()
-    bus = FaultyBus(ledger.bus, before=two)
-    relay = relay_of(ledger, bus)
-    for waiting in (3, 1):
-        with pytest.raises(Unavailable, match="2 of"):
-            await relay.sweep()
-        assert await ledger.waiting() == waiting
-    assert await relay.sweep()
-    assert steps_of(await ledger.published(5)) == [1, 2, 3, 4, 5]
+    relay = relay_of(ledger, FaultyBus(ledger.bus, before=two))
+    async with running(relay.run):
+        await eventually(lambda: nothing_waits(ledger))
+    reader = await ledger.published(5)
+    assert steps_of(reader) == [1, 2, 3, 4, 5]
+    assert len(reader.records) == 5, "what was acknowledged is not published again"
+
+
+class Partial:
+    """Takes nothing of the `refused` keys."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = set(refused)
+        self.asked = 0
+
+    async def before(self, messages: Sequence[Message]) -> Sequence[Message]:
+        taken = [message for message in messages if message.key not in self.refused]
+        self.asked += len(messages) - len(taken)
+        if not taken:
+            raise Unavailable("the bus took nothing")
+        return taken
+
+
+@pytest.mark.parametrize("settings", [RelaySettings(sweep=0.01), RelaySettings(sweep=0.01, batch_rows=4)])
+async def test_what_the_bus_refuses_of_one_key_stops_no_other(ledger: Ledger, settings: RelaySettings) -> None:
+    bus = Partial("a", "b")
+    for _ in range(20):
+        await ledger.step("a")
+    for _ in range(20):
+        for name in ("b", "c", "d"):
+            await ledger.step(name)
+    relay = relay_of(ledger, FaultyBus(ledger.bus, before=bus.before), settings=settings)
+    async with running(relay.run):
+        await eventually(lambda: as_many_wait(ledger, 40))
+        await ledger.step("c")
+        await ledger.step("a")
+        await eventually(lambda: as_many_wait(ledger, 41))
+        bus.refused.clear()
+        await eventually(lambda: nothing_waits(ledger))
+    reader = await ledger.published(82)
+    assert len(reader.records) == 82, "nothing came twice"
+    for name, count in (("a", 21), ("b", 20), ("c", 21), ("d", 20)):
+        assert steps_of(reader, name) == list(range(1, count + 1))
+
+
+async def as_many_wait(ledger: Ledger, count: int) -> bool:
+    return await ledger.waiting() == count
+
+
+async def test_a_relay_that_is_stopped_before_it_has_removed_what_it_sent_sends_it_once(ledger: Ledger) -> None:
+    relay = relay_of(ledger, settings=RelaySettings(sweep=NEVER, spare=1e9, linger=NEVER))
+    async with running(relay.run):
+        await ledger.step()
+        relay.prompt()
+        await eventually(lambda: nothing_waits(ledger))
+        await ledger.step()
+        relay.prompt()
+        await ledger.published(2)
+        assert await ledger.waiting() == 1
+    assert await ledger.waiting() == 0
+    assert len((await ledger.published(2)).records) == 2
 
 
 async def test_an_outage_keeps_everything_in_order_and_is_not_hammered(ledger: Ledger) -> None:

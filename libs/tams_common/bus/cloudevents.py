@@ -8,11 +8,17 @@ from tams_common.errors import InvalidInput
 from tams_common.events import Envelope, timestamp
 from tams_common.ids import EventId, FlowId, Incarnation, SourceId
 
+FLOOR: Final = "ce_floor"
+"""The header that says: no event of this record's topic that was staged before this moment (ns) comes again, unless
+from a relay that stood still for longer than ids are remembered."""
 _CONTENT_TYPE: Final = "application/json"
 
 
-def to_message(envelope: Envelope) -> Message:
-    """The message that carries `envelope`: its id is CloudEvents' `id`; absent attributes have no header."""
+def to_message(envelope: Envelope, *, floor: int = 0) -> Message:
+    """The message that carries `envelope`: its id is CloudEvents' `id`; absent attributes have no header.
+
+    `floor` is the moment (ns) of the oldest event that waits in the same outbox, 0 to tell nothing.
+    """
     headers = {
         "ce_specversion": "1.0",
         "ce_type": envelope.type,
@@ -29,6 +35,7 @@ def to_message(envelope: Envelope) -> Message:
         "ce_sourcecollectedby": ",".join(envelope.source_collected_by),
         "ce_incarnation": envelope.incarnation,
         "ce_extent": envelope.extent,
+        FLOOR: str(floor) if floor else None,
     }
     headers.update((name, value) for name, value in extensions.items() if value)
     return Message(topic=envelope.topic, key=envelope.key, id=envelope.id, value=envelope.value, headers=headers)
@@ -56,6 +63,12 @@ def from_record(record: Record) -> Envelope:
         incarnation=Incarnation(headers["ce_incarnation"]) if "ce_incarnation" in headers else None,
         extent=headers.get("ce_extent"),
     )
+
+
+def floor_of(record: Record) -> int | None:
+    """The moment (ns) before which nothing comes again; None where the record does not tell."""
+    floor = record.headers.get(FLOOR, "")
+    return int(floor) if floor.isascii() and floor.isdigit() else None
 
 
 def _required(headers: Mapping[str, str], name: str) -> str:

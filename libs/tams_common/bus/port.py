@@ -110,11 +110,11 @@ class Bus(Protocol):
         """How `topics` stand, in their order; raises `Unavailable`."""
         ...
 
-    async def publish(self, messages: Sequence[Message]) -> int:
-        """Appends `messages` durably, in order; returns how many of them, from the first on, are acknowledged.
+    async def publish(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Appends `messages` durably, in order; returns those that are not acknowledged and must be published again.
 
-        Fewer than all means that the rest must be published again. Raises `Unavailable` when none could be sent, also
-        when a topic does not exist. An id may be published twice: to tell that is the consumers' business.
+        Of each key of a topic they are the last ones, so that order is kept. Raises `Unavailable` when none could be
+        sent, also when a topic does not exist. An id may be published twice: to tell that is the consumers' business.
         """
         ...
 

@@ -18,12 +18,13 @@ def with_updates(body: bytes, segments_updated: int | None) -> bytes:
 
 
 def apply(tx: Tx, envelope: Envelope) -> None:
-    """Moves the extent of the flow that `envelope` is about, unless that creation of the flow is gone."""
+    """Moves the extent of the flow that `envelope` is about, unless that creation of the flow is gone or it is known
+    already what came later."""
     flow_id, incarnation = envelope.flow_id, envelope.incarnation
     if flow_id is None or incarnation is None:
         raise InvalidInput("an event of segments names its flow and incarnation")
     entry = tx.get(FLOW_INDEX, (flow_id,))
-    if entry is None or entry.incarnation != incarnation:
+    if entry is None or entry.incarnation != incarnation or envelope.at <= (entry.segments_updated or 0):
         return
     start, end = extent_keys(_extent(envelope))
     moved = replace(entry, extent_start=start, extent_end=end, segments_updated=envelope.at)

@@ -55,6 +55,7 @@ EXTENSIONS: Final = {
     "ce_sourcecollectedby": "The sources that collect the source, separated by commas.",
     "ce_incarnation": "Tells a flow from an earlier one of the same id.",
     "ce_extent": "The timerange of all segments of the flow after the change.",
+    "ce_floor": "No event of the topic from before this moment (nanoseconds since 1970) comes again.",
 }
 """Headers that an event has where they say something about it."""
 

@@ -11,7 +11,7 @@ from tests.common.child import say
 
 async def publish(bus: Bus, topic: str, *, count: int) -> None:
     for number in range(count):
-        if await bus.publish([message(topic, number)]) == 1:
+        if not await bus.publish([message(topic, number)]):
             say(number)
 
 

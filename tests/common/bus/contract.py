@@ -53,7 +53,7 @@ class BusContract(ABC):
             Message(topic=topic, key="schlüssel", id="2", value=bytes(range(256)) * 256),
             Message(topic=topic, key="flow", id="3", value=b"", headers={"empty": ""}),
         ]
-        assert await bus.publish(sent) == len(sent)
+        assert not await bus.publish(sent)
         reader = Reader()
         consumer = await bus.consumer(group, [topic], assigned=reader.assigned)
         read = await reader.read(consumer, len(sent))
@@ -67,7 +67,7 @@ class BusContract(ABC):
         keys = [f"key{number}" for number in range(7)]
         for first in range(0, 100, 20):
             batch = messages(topic, range(first, first + 20), keys=keys)
-            assert await bus.publish(batch) == len(batch)
+            assert not await bus.publish(batch)
         reader = Reader()
         consumer = await bus.consumer(group, [topic], assigned=reader.assigned)
         await reader.read(consumer, 700, limit=33)
@@ -78,7 +78,7 @@ class BusContract(ABC):
     async def test_publishers_side_by_side_each_keep_their_order(self, bus: Bus, topic: str, group: str) -> None:
         async def publish(key: str) -> None:
             for number in range(30):
-                assert await bus.publish([message(topic, number, key=key)]) == 1
+                assert not await bus.publish([message(topic, number, key=key)])
 
         keys = [f"key{number}" for number in range(8)]
         await asyncio.gather(*map(publish, keys))
@@ -152,7 +152,7 @@ class BusContract(ABC):
         other = f"t.{new_id()}"
         await bus.apply([Topic(other)])
         both = [*messages(topic, range(50), keys=("a",)), *messages(other, range(50), keys=("b",))]
-        assert await bus.publish(both) == 100
+        assert not await bus.publish(both)
         reader = Reader()
         consumer = await bus.consumer(group, [topic, other], assigned=reader.assigned)
         await reader.read(consumer, 100, limit=7)
@@ -225,7 +225,7 @@ class BusContract(ABC):
             await bus.consumer(group, ["t.nobody"], assigned=Reader().assigned)
 
     async def test_nothing_is_published_by_publishing_nothing(self, bus: Bus) -> None:
-        assert await bus.publish([]) == 0
+        assert not await bus.publish([])
 
     async def test_a_failed_assignment_is_asked_again(self, bus: Bus, topic: str, group: str) -> None:
         await bus.publish(messages(topic, range(3)))

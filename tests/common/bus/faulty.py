@@ -18,7 +18,8 @@ async def nothing() -> None:
 
 
 class FaultyBus:
-    """`before` says which messages go out, from the first on; it may also raise, wait or kill, as may `after`."""
+    """`before` says which messages go out, of each key the first ones; it may also raise, wait or kill, as may
+    `after`."""
 
     def __init__(self, bus: Bus, *, before: Before = everything, after: After = nothing) -> None:
         self._bus = bus
@@ -41,10 +42,11 @@ class FaultyBus:
     async def status(self, topics: Sequence[Topic]) -> list[TopicStatus]:
         return await self._bus.status(topics)
 
-    async def publish(self, messages: Sequence[Message]) -> int:
-        sent = await self._bus.publish(await self.before(messages))
+    async def publish(self, messages: Sequence[Message]) -> Sequence[Message]:
+        taken = await self.before(messages)
+        refused = [*(message for message in messages if message not in taken), *await self._bus.publish(taken)]
         await self.after()
-        return sent
+        return refused
 
     async def consumer(self, group: str, topics: Sequence[str], *, assigned: Assigned) -> Consumer:
         return await self._bus.consumer(group, topics, assigned=assigned)

@@ -189,7 +189,7 @@ async def test_other_ways_of_sending_say_the_same(kafka: Kafka, prefix: str, set
             type(each)(topic="t", key=each.key, id=each.id, value=each.value * 20_000)
             for each in messages("t", range(20), keys=("a", "b"))
         ]
-        assert await bus.publish(sent) == 40
+        assert not await bus.publish(sent)
         reader = await read_all(bus, 40)
     for key in ("a", "b"):
         assert reader.ids_of(key) == [f"{key}-{number}" for number in range(20)]
@@ -199,7 +199,7 @@ async def test_a_record_may_be_larger_than_a_batch(kafka: Kafka, prefix: str) ->
     async with opened(kafka.url(prefix=prefix, batch_bytes=131072)) as bus:
         await bus.apply([Topic("t")])
         large = type(message("t", 0))(topic="t", key="key", id="large", value=bytes(300_000))
-        assert await bus.publish([message("t", 0), large, message("t", 1)]) == 3
+        assert not await bus.publish([message("t", 0), large, message("t", 1)])
         assert (await read_all(bus, 3)).ids == ["key-0", "large", "key-1"]
 
 
@@ -207,13 +207,13 @@ async def test_what_the_broker_refuses_stops_its_partition_only(bus: KafkaBus) -
     keys = {partition: key for key, partition in (await places(bus)).items()}
     refused = type(message("t", 0))(topic="t", key=keys[0], id="huge", value=bytes(2_000_000))
     batch = [message("t", 0, key=keys[1]), refused, message("t", 1, key=keys[0]), message("t", 1, key=keys[1])]
-    assert await bus.publish(batch) == 1
+    assert await bus.publish(batch) == batch[1:3], "the other partition's events need not be published again"
     with pytest.raises(Unavailable, match="took no event"):
-        await bus.publish(batch[1:])
+        await bus.publish(batch[1:3])
     reader = await read_all(bus, 33)
     assert "huge" not in reader.ids
     assert f"{keys[0]}-1" not in reader.ids
-    assert reader.ids_of(keys[1])[1:] == [f"{keys[1]}-{number}" for number in (0, 1, 1)]
+    assert reader.ids_of(keys[1])[1:] == [f"{keys[1]}-{number}" for number in (0, 1)]
 
 
 async def places(bus: KafkaBus) -> dict[str, int]:
@@ -299,7 +299,7 @@ async def test_a_frozen_broker_is_given_up_in_time(kafka: Kafka, bus: KafkaBus) 
 
 async def publishes(bus: KafkaBus) -> bool:
     try:
-        return await bus.publish([message("t", 1)]) == 1
+        return not await bus.publish([message("t", 1)])
     except Unavailable:
         return False
 

@@ -49,7 +49,7 @@ class KafkaBus:
         self._check_open()
         return await self._topics.status(topics)
 
-    async def publish(self, messages: Sequence[Message]) -> int:
+    async def publish(self, messages: Sequence[Message]) -> Sequence[Message]:
         """See `Bus.publish`."""
         self._check_open()
         return await self._publisher.publish(messages)

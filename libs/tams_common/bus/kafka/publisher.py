@@ -29,14 +29,6 @@ class _Round:
         self.acknowledged: set[int] = set()
         self.error: BaseException | None = None
 
-    @property
-    def prefix(self) -> int:
-        """How many messages, from the first on, are acknowledged."""
-        count = 0
-        while count in self.acknowledged:
-            count += 1
-        return count
-
 
 class Publisher:
     """Publishes through `link`. Nothing stays in memory when a publish has ended: what failed is the caller's again."""
@@ -58,10 +50,10 @@ class Publisher:
         async with self._turn:
             await self._drop()
 
-    async def publish(self, messages: Sequence[Message]) -> int:
+    async def publish(self, messages: Sequence[Message]) -> Sequence[Message]:
         """See `Bus.publish`."""
         if not messages:
-            return 0
+            return ()
         async with self._turn:
             producer = await self._connected()
             await self._check({message.topic for message in messages})
@@ -71,12 +63,14 @@ class Publisher:
                     await self._send_all(producer, messages, done=done)
             except (KafkaError, OSError, TimeoutError) as error:
                 done.error = error
-            if done.error is not None and not done.acknowledged:
+            if done.error is None:
+                return ()
+            hosts, why = ",".join(self._link.settings.hosts), reason(done.error)
+            if not done.acknowledged:
                 await self._drop()
-            if done.error is not None and not done.prefix:
-                hosts = ",".join(self._link.settings.hosts)
-                raise Unavailable(f"Kafka at {hosts} took no event: {reason(done.error)}") from done.error
-            return done.prefix
+                raise Unavailable(f"Kafka at {hosts} took no event: {why}") from done.error
+            _log.warning("Kafka did not take all events", hosts=hosts, reason=why)
+            return [message for place, message in enumerate(messages) if place not in done.acknowledged]
 
     async def _connected(self) -> Any:  # noqa: ANN401 — aiokafka has no types
         if self._producer is None:

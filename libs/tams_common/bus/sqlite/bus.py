@@ -52,21 +52,21 @@ class SqliteBus:
 
     async def apply(self, topics: Sequence[Topic]) -> None:
         """See `Bus.apply`."""
-        await self._desk.append(log.create_topics, topics)
+        await self._desk.create(topics)
 
     async def status(self, topics: Sequence[Topic]) -> list[TopicStatus]:
         """See `Bus.status`."""
         return await self._desk.read(log.status, topics)
 
-    async def publish(self, messages: Sequence[Message]) -> int:
+    async def publish(self, messages: Sequence[Message]) -> Sequence[Message]:
         """See `Bus.publish`: all of them or none."""
+        await self._desk.append(messages)
         now = self._clock()
-        await self._desk.append(log.append, messages, at=now)
         if now - self._pruned >= PRUNE_EVERY:
             # What is published is published, whether or not room could be made.
             with suppress(Unavailable):
                 self._pruned = 0 if await self._desk.jot(log.prune, now=now) else now
-        return len(messages)
+        return ()
 
     async def consumer(self, group: str, topics: Sequence[str], *, assigned: Assigned) -> SqliteConsumer:
         """See `Bus.consumer`."""

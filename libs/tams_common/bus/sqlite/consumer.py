@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -12,11 +14,17 @@ from tams_common.bus.sqlite.desk import Desk
 from tams_common.clock import SECOND
 from tams_common.errors import StartRefused, Unavailable
 
+MOST_HANDED: Final = 200
+"""Records that are kept for a consumer in memory; what comes while it has so many, it reads from the file."""
 _log = structlog.get_logger(__name__)
 
 
 class SqliteConsumer:
-    """Takes the lease of each of its topics that is free; the desk renews its leases until `close`."""
+    """Takes the lease of each of its topics that is free; the desk renews its leases until `close`.
+
+    What this process appends is handed over in memory. That is read only where it follows directly on what was read
+    last, and while the leases hold that were seen in the file; else the file tells.
+    """
 
     def __init__(self, desk: Desk, member: log.Member, *, topics: Sequence[str], assigned: Assigned) -> None:
         self._desk = desk
@@ -24,7 +32,22 @@ class SqliteConsumer:
         self._assigned = assigned
         self._places: dict[str, int | None] = dict.fromkeys(topics)
         self._gained: dict[str, int] = {}
-        desk.members.add(member)
+        self._until = 0
+        self._handed: deque[Record] = deque()
+        self._news = asyncio.Event()
+        desk.members[member] = self
+
+    def hear(self, records: Sequence[Record] | None) -> None:
+        """See `Hearer.hear`."""
+        if records is None:
+            self._news.set()
+            return
+        ours = [record for record in records if record.partition.topic in self._places]
+        if not ours:
+            return
+        if len(self._handed) + len(ours) <= MOST_HANDED:
+            self._handed.extend(ours)
+        self._news.set()
 
     async def poll(self, *, limit: int, timeout: float) -> list[Record]:
         """See `Consumer.poll`."""
@@ -33,7 +56,7 @@ class SqliteConsumer:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while True:
-            news = self._desk.news
+            self._news.clear()
             records = await self._look(limit)
             rest = deadline - loop.time()
             if records or rest <= 0:
@@ -41,7 +64,7 @@ class SqliteConsumer:
             # A lease that runs out is no news: who waits for one has to look again.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(rest, self._desk.settings.lease / 3)):
-                    await news.wait()
+                    await self._news.wait()
 
     async def commit(self, offsets: Offsets) -> None:
         """See `Consumer.commit`."""
@@ -49,7 +72,7 @@ class SqliteConsumer:
 
     async def close(self) -> None:
         """See `Consumer.close`."""
-        self._desk.members.discard(self._member)
+        self._desk.members.pop(self._member, None)
         try:
             await self._desk.jot(log.release, self._member)
         except Unavailable as error:
@@ -60,7 +83,10 @@ class SqliteConsumer:
         while True:
             await self._settle()
             now = self._desk.clock()
+            if now < self._until and (records := self._following(limit)):
+                return self._taken(records)
             found = await self._desk.read(log.glance, self._member, places=self._places, now=now, limit=limit)
+            self._until = found.until
             for topic in found.lost:
                 _log.warning("lease lost", group=self._member.group, topic=topic)
                 self._places[topic] = None
@@ -85,10 +111,26 @@ class SqliteConsumer:
             self._places[topic] = start
         self._gained.clear()
 
+    def _following(self, limit: int) -> list[Record]:
+        """What was handed over and follows on what was read, topic by topic; forgets what has been read."""
+        found: list[Record] = []
+        places = dict(self._places)
+        while self._handed and len(found) < limit:
+            record = self._handed[0]
+            place = places[record.partition.topic]
+            if place is not None and record.offset > place:
+                break
+            self._handed.popleft()
+            if record.offset == place:
+                places[record.partition.topic] = record.offset + 1
+                found.append(record)
+        return found
+
     def _taken(self, records: list[Record]) -> list[Record]:
         for record in records:
             place = self._places[record.partition.topic]
-            if place and record.offset > place:
+            # A bus that was opened goes on behind a gap.
+            if place and record.offset > place and record.offset % log.GAP:
                 _log.error("records expired unread", topic=record.partition.topic, first=place, last=record.offset - 1)
             self._places[record.partition.topic] = record.offset + 1
         # What was read first is read last the next time, so that a busy topic starves no other.

@@ -1,20 +1,22 @@
-"""Where the bus's file is worked on: a thread that reads, one that writes, and the news that something was written."""
+"""Where the bus's file is worked on: a thread that reads, one that writes, and the news of what was written."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
+from tams_common.bus.port import Message, Record
 from tams_common.bus.sqlite import log
-from tams_common.bus.sqlite.file import Connection, Synchronous, prepare
+from tams_common.bus.sqlite.file import Connection, prepare
 from tams_common.clock import SECOND, Clock
 from tams_common.errors import Unavailable
+from tams_common.events import Topic
 
 FILE_NAME: Final = "bus.sqlite"
 P = ParamSpec("P")
@@ -37,6 +39,14 @@ class Settings(msgspec.Struct, frozen=True):
 DEFAULTS: Final = Settings()
 
 
+class Hearer(Protocol):
+    """Who is told of news."""
+
+    def hear(self, records: Sequence[Record] | None) -> None:
+        """These were written; None when something else may be found that was not there before."""
+        ...
+
+
 class _Threads:
     """An open file: its connections and their threads. Without a directory, in a temporary one that `close` removes."""
 
@@ -46,11 +56,13 @@ class _Threads:
             path = place / FILE_NAME
             prepare(path, busy_seconds=busy)
 
-            def connect(synchronous: Synchronous) -> Connection:
-                mode = synchronous if directory else "OFF"
-                return stack.enter_context(closing(Connection(path, synchronous=mode, busy_seconds=busy)))
+            def connect() -> Connection:
+                made = Connection(path, durable=directory is not None, busy_seconds=busy)
+                return stack.enter_context(closing(made))
 
-            self.durable, self.casual, self.reader = connect("FULL"), connect("NORMAL"), connect("NORMAL")
+            self.writer, self.reader = connect(), connect()
+            log.leave_gap(self.writer)
+            self.writer.sync()
             self.writing = stack.enter_context(ThreadPoolExecutor(1, "tams-bus-write"))
             self.reading = stack.enter_context(ThreadPoolExecutor(1, "tams-bus-read"))
             self.close = stack.pop_all().close
@@ -69,8 +81,7 @@ class Desk:
         self._tasks: list[asyncio.Task[None]] = []
         self.clock = clock
         self.settings = settings
-        self.members: set[log.Member] = set()
-        self.news = asyncio.Event()
+        self.members: dict[log.Member, Hearer] = {}
 
     async def open(self) -> None:
         """Creates what does not exist and connects."""
@@ -94,21 +105,32 @@ class Desk:
         threads = self._opened()
         return await _on(threads.reading, partial(fn, threads.reader, *args, **kwargs))
 
-    async def append(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs `fn` on the writing thread; what it commits is on the disk, and news, when this returns."""
-        threads = self._opened()
-        tell = partial(asyncio.get_running_loop().call_soon_threadsafe, self.announce)
-        return await _on(threads.writing, partial(_then, tell, partial(fn, threads.durable, *args, **kwargs)))
-
     async def jot(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `fn` on the writing thread; a crash of the machine may forget what it commits."""
         threads = self._opened()
-        return await _on(threads.writing, partial(fn, threads.casual, *args, **kwargs))
+        return await _on(threads.writing, partial(fn, threads.writer, *args, **kwargs))
 
-    def announce(self) -> None:
-        """Wakes everyone who waits for `news`; a waiter takes hold of the event before it looks at the file."""
-        self.news.set()
-        self.news = asyncio.Event()
+    async def create(self, topics: Sequence[Topic]) -> None:
+        """Adds the topics that do not exist; they are on the disk when this returns."""
+        await self.jot(log.create_topics, topics)
+        await self.jot(Connection.sync)
+
+    async def append(self, messages: Sequence[Message]) -> None:
+        """Appends messages. Consumers have them at once, the caller's return when they are on the disk: what a crash of
+        the machine takes in between, the caller still has, and it comes again (ADR 0016)."""
+        threads = self._opened()
+        tell = partial(asyncio.get_running_loop().call_soon_threadsafe, self.announce)
+
+        def write() -> None:
+            tell(log.append(threads.writer, messages, at=self.clock()))
+            threads.writer.sync()
+
+        await _on(threads.writing, write)
+
+    def announce(self, records: Sequence[Record] | None = None) -> None:
+        """Tells every member of news."""
+        for hearer in self.members.values():
+            hearer.hear(records)
 
     def _opened(self) -> _Threads:
         if self._threads is None:
@@ -124,10 +146,11 @@ class Desk:
                     await self.jot(log.renew, list(self.members), until=until)
 
     async def _keep_watch(self) -> None:
+        """Looks for what other processes have written: the writer's own commits do not change its number."""
         seen = -1
         while True:
             with suppress(Unavailable):
-                version = await self.read(Connection.data_version)
+                version = await self.jot(Connection.data_version)
                 if version != seen:
                     seen = version
                     self.announce()
@@ -136,9 +159,3 @@ class Desk:
 
 async def _on(pool: ThreadPoolExecutor, fn: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(pool, fn)
-
-
-def _then(tell: Callable[[], object], fn: Callable[[], T]) -> T:
-    result = fn()
-    tell()
-    return result

@@ -31,23 +31,25 @@ _TABLES: Final = (
 _WAL_LIMIT: Final = 64 * 1024 * 1024
 _RETRY: Final = 0.01
 
-Synchronous = Literal["FULL", "NORMAL", "OFF"]
 Mode = Literal["DEFERRED", "IMMEDIATE"]
 
 
 class Connection:
-    """One connection, used by one thread at a time.
+    """One connection, used by one thread at a time. Others see at once what it commits; until `sync` has returned, a
+    crash of the machine may forget it. Without `durable` it may do so ever.
 
     Every failure of the file is `Unavailable`. So is a file that was moved away: what is written where
     nobody will find it must not be acknowledged.
     """
 
-    def __init__(self, path: Path, *, synchronous: Synchronous, busy_seconds: float) -> None:
+    def __init__(self, path: Path, *, durable: bool, busy_seconds: float) -> None:
         self._path = path
+        self._durable = durable
+        self._is_torn = False
         with self._failures():
             self._db = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
             self._file = _identity(path)
-            self._db.execute(f"PRAGMA synchronous = {synchronous}")
+            self._db.execute(f"PRAGMA synchronous = {'NORMAL' if durable else 'OFF'}")
             self._db.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
 
     @contextmanager
@@ -56,6 +58,8 @@ class Connection:
         with self._failures():
             if _identity(self._path) != self._file:
                 raise Unavailable(f"the bus file {self._path} has been replaced")
+            if self._is_torn:
+                self._mend()
             self._db.execute(f"BEGIN {mode}")
             try:
                 yield self._db
@@ -65,6 +69,23 @@ class Connection:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def sync(self) -> None:
+        """Forces everything that has been committed to the disk.
+
+        It lies in the write-ahead log, or has been moved on to the file by SQLite, which syncs the log first and the
+        file before it writes over the log (https://www.sqlite.org/pragma.html#pragma_synchronous, NORMAL).
+        """
+        if not self._durable:
+            return
+        with self._failures():
+            self._is_torn = True
+            log = os.open(f"{self._path}-wal", os.O_RDONLY)
+            try:
+                os.fsync(log)
+            finally:
+                os.close(log)
+            self._is_torn = False
+
     def data_version(self) -> int:
         """Another number whenever another connection has changed the file."""
         with self._failures():
@@ -73,6 +94,14 @@ class Connection:
     def close(self) -> None:
         """Closes the connection."""
         self._db.close()
+
+    def _mend(self) -> None:
+        """The log could not be synced and may have a hole on the disk, behind which a crash would find nothing: before
+        more is written, what is in it goes to the file."""
+        busy, *_ = self._db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+        if busy:
+            raise Unavailable(f"the bus file {self._path} is busy")
+        self._is_torn = False
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

@@ -12,6 +12,8 @@ from tams_common.errors import Unavailable
 from tams_common.events import Topic
 
 PRUNE_BATCH: Final = 1000
+GAP: Final = 1 << 20
+"""More offsets than are ever given out before they are on the disk."""
 _HOUR: Final = 3600 * SECOND
 _headers: Final = msgspec.json.Decoder(dict[str, str])
 
@@ -24,11 +26,13 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Glance(msgspec.Struct, frozen=True):
-    """What a consumer finds: records of the topics it holds, which of these it lost, and which it could have."""
+    """What a consumer finds: records of the topics it holds, which of these it lost, which it could have, and the
+    earliest end (ns) of a lease that it holds."""
 
     records: list[Record]
     lost: list[str]
     free: list[str]
+    until: int
 
 
 def create_topics(connection: Connection, topics: Sequence[Topic]) -> None:
@@ -38,6 +42,13 @@ def create_topics(connection: Connection, topics: Sequence[Topic]) -> None:
             "INSERT INTO topics (name, retention_hours, next) VALUES (?, ?, 0) ON CONFLICT (name) DO NOTHING",
             [(topic.name, topic.retention_hours) for topic in topics],
         )
+
+
+def leave_gap(connection: Connection) -> None:
+    """Goes on at a further multiple of `GAP` in each topic. A crash of the machine may have taken records that had been
+    read already: what comes in their stead must not have their offsets, or it would be taken for read."""
+    with connection.transaction("IMMEDIATE") as db:
+        db.execute("UPDATE topics SET next = (next / ? + 1) * ?", (GAP, GAP))
 
 
 def status(connection: Connection, topics: Sequence[Topic]) -> list[TopicStatus]:
@@ -58,8 +69,9 @@ def status(connection: Connection, topics: Sequence[Topic]) -> list[TopicStatus]
     ]
 
 
-def append(connection: Connection, messages: Sequence[Message], *, at: int) -> None:
-    """Appends `messages` at the moment `at` (ns): all of them or none."""
+def append(connection: Connection, messages: Sequence[Message], *, at: int) -> list[Record]:
+    """Appends `messages` at the moment `at` (ns), all of them or none; returns them as they are read."""
+    records: list[Record] = []
     with connection.transaction("IMMEDIATE") as db:
         topics = {name: (number, end) for name, number, end in db.execute("SELECT name, number, next FROM topics")}
         rows: list[tuple[int, int, str, str, bytes, bytes]] = []
@@ -70,11 +82,14 @@ def append(connection: Connection, messages: Sequence[Message], *, at: int) -> N
             topics[message.topic] = number, offset + 1
             headers = msgspec.json.encode(message.headers)
             rows.append((number * SPAN + offset, at, message.key, message.id, headers, message.value))
+            place = Partition(message.topic, 0)
+            records.append(Record(place, offset, message.key, message.id, message.value, message.headers))
         db.executemany("INSERT INTO records (place, at, key, id, headers, value) VALUES (?, ?, ?, ?, ?, ?)", rows)
         db.executemany(
             "UPDATE topics SET next = ? WHERE name = ?",
             [(topics[name][1], name) for name in {message.topic for message in messages}],
         )
+    return records
 
 
 def prune(connection: Connection, *, now: int) -> bool:
@@ -103,7 +118,10 @@ def unknown(connection: Connection, topics: Sequence[str]) -> list[str]:
 
 def glance(connection: Connection, member: Member, *, places: Mapping[str, int | None], now: int, limit: int) -> Glance:
     """Up to `limit` records from `places` on: for each wanted topic the next offset, None where it is not held."""
-    found = Glance([], [], [])
+    records: list[Record] = []
+    lost: list[str] = []
+    free: list[str] = []
+    ends: list[int] = []
     with connection.transaction("DEFERRED") as db:
         numbers = dict(db.execute("SELECT name, number FROM topics").fetchall())
         states = db.execute("SELECT topic, owner, until FROM groups WHERE name = ?", (member.group,))
@@ -112,23 +130,24 @@ def glance(connection: Connection, member: Member, *, places: Mapping[str, int |
             owner, until = leases.get(topic, (None, 0))
             if offset is None:
                 if owner is None or owner == member.owner or until <= now:
-                    found.free.append(topic)
+                    free.append(topic)
                 continue
             if owner != member.owner:
-                found.lost.append(topic)
+                lost.append(topic)
                 continue
+            ends.append(until)
             first = numbers[topic] * SPAN
             rows = db.execute(
                 "SELECT place, key, id, headers, value FROM records"
                 " WHERE place >= ? AND place < ? ORDER BY place LIMIT ?",
-                (first + offset, first + SPAN, limit - len(found.records)),
+                (first + offset, first + SPAN, limit - len(records)),
             )
             partition = Partition(topic, 0)
-            found.records.extend(
+            records.extend(
                 Record(partition, place - first, key, id_, value, _headers.decode(headers))
                 for place, key, id_, headers, value in rows
             )
-    return found
+    return Glance(records, lost, free, min(ends, default=0))
 
 
 def claim(connection: Connection, member: Member, *, topics: Sequence[str], now: int, until: int) -> dict[str, int]:
