@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 import msgspec
@@ -178,17 +179,18 @@ class Relay:
     async def _idle(self) -> None:
         """Nothing may go: waits to be asked, or until what was refused is to be tried again."""
         rest = self._again - time.monotonic() if self._refused else self._settings.sweep
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(rest):
                 await self._asked.wait()
-        except TimeoutError:
-            self._refused = frozenset()
 
     async def _send(self) -> bool:
         """Publishes the oldest batch that may go; whether there was any. Raises `Unavailable` when nothing was taken:
         its keys are passed over then, as it is not known whether others would be, too."""
         await self._remove_sent()
         found = await self._read()
+        if self._refused and not found.rows and time.monotonic() >= self._again:
+            self._refused = frozenset()
+            found = await self._read()
         self.backlog = Backlog(found.count, found.oldest)
         if not found.rows or not await self._hold():
             return False
