@@ -1,6 +1,7 @@
 """The local object store: uploads are whole or not there, URLs permit what they were signed for and no more."""
 
 import base64
+import fcntl
 import hashlib
 import zlib
 from collections.abc import AsyncIterator
@@ -10,7 +11,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from tams_common.clock import ManualClock
-from tams_common.errors import Forbidden, InvalidInput, NotFound, RangeNotSatisfiable, StartRefused, TooLarge
+from tams_common.errors import (
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    RangeNotSatisfiable,
+    StartRefused,
+    TooLarge,
+    Unavailable,
+)
 from tams_common.objects import ServesBytes
 from tams_common.objects.local import LocalObjects
 from tams_common.objects.local.store import CHUNK
@@ -211,3 +220,30 @@ async def test_a_private_directory_goes_with_the_store() -> None:
     directory = objects.directory
     await objects.close()
     assert not directory.exists()
+
+
+@pytest.mark.parametrize("written", [0, 1, 20, -1, None])
+async def test_a_copy_that_was_killed_on_its_trailer_is_completed(
+    objects: LocalObjects, tmp_path: Path, written: int | None
+) -> None:
+    upload = await objects.begin("k", content_type="video/mp2t", size=5)
+    await objects.append(upload, b"media", at=0)
+    (part,) = files_of(tmp_path)
+    first = await objects.complete(upload)
+    (whole,) = files_of(tmp_path)
+    part.write_bytes(b"media" + whole.read_bytes()[5:][:written])
+    whole.unlink()
+    again = await objects.complete(upload)
+    assert (again.size, again.etag, await read(objects, "k")) == (5, first.etag, b"media")
+
+
+async def test_what_another_process_is_writing_is_not_completed(objects: LocalObjects, tmp_path: Path) -> None:
+    upload = await objects.begin("k", content_type="video/mp2t", size=5)
+    await objects.append(upload, b"media", at=0)
+    with files_of(tmp_path)[0].open("r+b") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        for attempt in (objects.complete(upload), objects.append(upload, b"media", at=0)):
+            with pytest.raises(Unavailable, match="another process"):
+                await attempt
+        assert await objects.head("k") is None
+    assert (await objects.complete(upload)).size == 5

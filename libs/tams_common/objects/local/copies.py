@@ -1,16 +1,19 @@
 """Moving bytes between backends: streamed reads of one version, writes in parts that survive a crash, listings.
 
-The parts of an upload lie in one temporary file beside the final one, which only misses its trailer.
+The parts of an upload lie in one temporary file beside the final one, which only misses its trailer. Who writes to it
+holds a lock: nobody who has opened it earlier, and comes back to it late, can write to what has become the object.
 """
 
+import fcntl
 import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tams_common.errors import InvalidInput, NotFound, PreconditionFailed
+from tams_common.errors import InvalidInput, NotFound, PreconditionFailed, Unavailable
 from tams_common.objects.local import files
 from tams_common.objects.port import Entry, ObjectInfo, Upload
 
@@ -52,40 +55,23 @@ def arrived(directory: Path, upload: Upload) -> int:
 
 def append(directory: Path, upload: Upload, *, data: bytes, at: int) -> None:
     """Writes a part in its place, durably."""
-    with files.disk():
-        try:
-            descriptor = os.open(_part(directory, upload), os.O_WRONLY)
-        except FileNotFoundError:
-            raise NotFound("the upload has been given up") from None
-        try:
-            view = memoryview(data)
-            while view:
-                written = os.pwrite(descriptor, view, at)
-                view, at = view[written:], at + written
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with _taken(_part(directory, upload)) as descriptor:
+        _write(descriptor, data, at=at)
 
 
 def complete(directory: Path, upload: Upload) -> ObjectInfo:
-    """Makes the object seen; once more for an upload that is complete changes nothing."""
+    """Makes the object seen; once more for an upload that is complete changes nothing.
+
+    A trailer that was cut off on its way to the disk is written anew.
+    """
     path, final = _part(directory, upload), files.path_of(directory, upload.key)
-    with files.disk():
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            return _completed(final, upload)
-        try:
-            size = os.fstat(descriptor).st_size
-            if size != upload.size:
-                raise InvalidInput(f"{size} of {upload.size} bytes have arrived")
-            digest = hashlib.md5(usedforsecurity=False)
-            for at in range(0, size, CHUNK):
-                digest.update(os.pread(descriptor, CHUNK, at))
-        finally:
-            os.close(descriptor)
-    trailer = files.Trailer(digest.hexdigest(), upload.content_type, {}, upload.key)
-    files.Part(final, taken=path).finish(trailer)
+    with suppress(NotFound), _taken(path) as descriptor:
+        size = os.fstat(descriptor).st_size
+        tail = files.tail_of(files.Trailer(_md5(descriptor, upload.size), upload.content_type, {}, upload.key))
+        if size < upload.size or not tail.startswith(os.pread(descriptor, len(tail) + 1, upload.size)):
+            raise InvalidInput(f"{size} of {upload.size} bytes have arrived")
+        _write(descriptor, tail, at=upload.size)
+        files.show(path, final)
     return _completed(final, upload)
 
 
@@ -108,6 +94,41 @@ def entries(directory: Path) -> Iterator[Entry]:
 def _part(directory: Path, upload: Upload) -> Path:
     final = files.path_of(directory, upload.key)
     return final.with_name(f"{final.name}.{upload.id}{files.PART_SUFFIX}")
+
+
+@contextmanager
+def _taken(path: Path) -> Iterator[int]:
+    """The parts, to be written by nobody else meanwhile; raises `NotFound` when they are no longer under their name."""
+    with files.disk():
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            raise NotFound("the upload has been given up") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.exists():  # it was shown or given up in between; no other upload ever has this name
+                raise NotFound("the upload has been given up")
+            yield descriptor
+        except BlockingIOError:
+            raise Unavailable("another process writes to the same upload") from None
+        finally:
+            os.close(descriptor)
+
+
+def _write(descriptor: int, data: bytes, *, at: int) -> None:
+    """Writes all of it, durably."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, at)
+        view, at = view[written:], at + written
+    os.fsync(descriptor)
+
+
+def _md5(descriptor: int, size: int) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    for at in range(0, size, CHUNK):
+        digest.update(os.pread(descriptor, min(CHUNK, size - at), at))
+    return digest.hexdigest()
 
 
 def _completed(final: Path, upload: Upload) -> ObjectInfo:

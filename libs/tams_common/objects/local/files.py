@@ -53,16 +53,31 @@ def disk() -> Iterator[None]:
         raise Unavailable(f"the media directory cannot be used: {error.strerror or error}") from error
 
 
-class Part:
-    """An upload on its way: bytes go into a temporary file beside the final one; `taken` is one that has begun."""
+def tail_of(trailer: Trailer) -> bytes:
+    """What follows the media bytes in a file."""
+    tail = msgspec.json.encode(trailer)
+    return tail + len(tail).to_bytes(_LENGTH, "big")
 
-    def __init__(self, final: Path, *, taken: Path | None = None) -> None:
+
+def show(part: Path, final: Path) -> None:
+    """Gives a file that is whole and durable its name, durably."""
+    part.rename(final)
+    descriptor = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Part:
+    """An upload on its way: bytes go into a temporary file beside the final one."""
+
+    def __init__(self, final: Path) -> None:
         self._final = final
         with disk():
             final.parent.mkdir(parents=True, exist_ok=True)
-            self._path = taken or final.with_name(f"{final.name}.{secrets.token_hex(8)}{PART_SUFFIX}")
-            flags = os.O_WRONLY | (os.O_APPEND if taken else os.O_CREAT | os.O_EXCL)
-            self._descriptor = os.open(self._path, flags, 0o644)
+            self._path = final.with_name(f"{final.name}.{secrets.token_hex(8)}{PART_SUFFIX}")
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
 
     def write(self, data: bytes) -> None:
         """Appends `data`."""
@@ -73,14 +88,12 @@ class Part:
 
     def finish(self, trailer: Trailer) -> None:
         """Makes the object visible, whole and durable."""
-        tail = msgspec.json.encode(trailer)
-        self.write(tail + len(tail).to_bytes(_LENGTH, "big"))
+        self.write(tail_of(trailer))
         with disk():
             os.fsync(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = -1
-            self._path.rename(self._final)
-            _sync_directory(self._final.parent)
+            show(self._path, self._final)
 
     def discard(self) -> None:
         """Removes what was written, if it has not been finished."""
@@ -88,14 +101,6 @@ class Part:
             os.close(self._descriptor)
             self._descriptor = -1
             self._path.unlink(missing_ok=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def open_file(path: Path) -> OpenFile | None:
