@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tams_common.clock import SECOND as S
+from tams_common.ids import new_id
 from tams_common.objects import Copies
+from tams_common.store import Query
 from tams_segments.config import SegmentsConfig
 from tams_segments.copy_jobs import FIRST_RETRY, LAST_RETRY, Progress, note, put_off
-from tams_segments.tables import COPIES
+from tams_segments.tables import COPIES, GARBAGE
 from tests.common.child import child
 from tests.common.eventually import eventually
 from tests.conformance import rule
@@ -54,9 +56,9 @@ async def cut_off(rig: Rig, data: bytes) -> None:
     (job,) = await jobs(rig)
     source = await rig.objects.head((await keys(rig))[0])
     assert source is not None
-    upload = await second(rig).begin(job.storage_key, content_type=source.content_type, size=len(data))
+    upload = await second(rig).begin(new_id(), content_type=source.content_type, size=len(data))
     progress = Progress(str(rig.objects.backend.id), source.etag, upload)
-    assert await rig.store.run(lambda tx: note(tx, job, progress=progress))
+    assert await rig.store.run(lambda tx: note(tx, job, progress=progress, now=rig.clock.now))
     await second(rig).append(upload, data[: upload.part_size], at=0)
 
 
@@ -108,6 +110,20 @@ async def test_a_crash_after_the_last_byte_is_found_out(rig: Rig) -> None:
     await rig.copies.sweep()
     assert await labels(rig) == ["local", "second"]
     assert value(rig, "tams_copied_bytes_total") == 0
+
+
+@rule("INS-1", "INS-8")
+async def test_a_single_part_is_written_under_a_key_of_its_own_by_whoever_takes_over(rig: Rig) -> None:
+    """A worker that was thought dead may write it once more."""
+    await registered(rig, b"media")
+    await ask(rig)
+    await cut_off(rig, b"media")
+    given_up = (await begun(rig)).upload
+    await rig.copies.sweep()
+    (_, key) = await keys(rig)
+    assert (key == given_up.key, await copied(rig)) == (False, b"media")
+    (row,) = (await rig.store.read(lambda tx: tx.scan(GARBAGE, Query()))).rows
+    assert (row.storage_key, row.due > rig.clock.now) == (given_up.key, True)
 
 
 @rule("INS-8")

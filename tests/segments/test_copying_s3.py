@@ -8,6 +8,7 @@ import pytest
 
 from tams_common.clock import SECOND as S
 from tams_common.clock import system_clock
+from tams_common.ids import new_id
 from tams_common.objects.checking import Options
 from tams_common.objects.declared import S3Backend, read_backends
 from tams_common.objects.s3 import S3Objects
@@ -85,9 +86,9 @@ async def test_parts_that_have_arrived_are_not_sent_again(rig: Rig, bucket: S3Ob
     (job,) = await jobs(rig)
     source = await rig.objects.head((await keys(rig))[0])
     assert source is not None
-    upload = await bucket.begin(job.storage_key, content_type="video/mp2t", size=len(data))
+    upload = await bucket.begin(new_id(), content_type="video/mp2t", size=len(data))
     progress = Progress(str(rig.objects.backend.id), source.etag, upload)
-    assert await rig.store.run(lambda tx: note(tx, job, progress=progress))
+    assert await rig.store.run(lambda tx: note(tx, job, progress=progress, now=rig.clock.now))
     for at in (0, 16 * MIB):
         await bucket.append(upload, data[at : at + 16 * MIB], at=at)
     await rig.copies.sweep()
@@ -102,8 +103,8 @@ async def test_a_copy_nobody_wants_any_more_leaves_nothing(rig: Rig, bucket: S3O
     await registered(rig, data)
     await ask(rig, storage_id=bucket.backend.id)
     (job,) = await jobs(rig)
-    upload = await bucket.begin(job.storage_key, content_type="video/mp2t", size=len(data))
-    assert await rig.store.run(lambda tx: note(tx, job, progress=Progress("x", "y", upload)))
+    upload = await bucket.begin(new_id(), content_type="video/mp2t", size=len(data))
+    assert await rig.store.run(lambda tx: note(tx, job, progress=Progress("x", "y", upload), now=rig.clock.now))
     await bucket.append(upload, data[: 16 * MIB], at=0)
     await rig.client.delete(f"/flows/{FLOW}/segments")
     await rig.copies.sweep()
@@ -117,14 +118,15 @@ async def test_bytes_of_a_copy_are_no_orphans(rig: Rig, bucket: S3Objects) -> No
     await registered(rig, data)
     await ask(rig, storage_id=bucket.backend.id)
     (job,) = await jobs(rig)
-    upload = await bucket.begin(job.storage_key, content_type="video/mp2t", size=len(data))
+    upload = await bucket.begin(new_id(), content_type="video/mp2t", size=len(data))
+    assert await rig.store.run(lambda tx: note(tx, job, progress=Progress("x", "y", upload), now=rig.clock.now))
     await bucket.append(upload, data, at=0)
     options = Options(grace=0, repair=True)
     for _ in range(2):
         report = await check_storage(rig.store, rig.parts.objects, options=options, clock=system_clock)
         assert report.findings == []
         await rig.client.delete(f"/flows/{FLOW}/segments")
-    assert await left(bucket) == [job.storage_key]
+    assert await left(bucket) == [upload.key]
 
 
 @rule("INS-1")

@@ -159,6 +159,9 @@ class Copies(Protocol):
     A copy is `head` and `read` on one side, and on the other `begin`, then `append` for each part in order, then
     `complete`. Whoever keeps the `Upload` goes on after a crash where `arrived` says. Every part is verified by its MD5
     on its way in, `read` insists on one version of the source: a copy that is complete and of equal size is equal.
+
+    Once an upload of several parts is complete, nothing that is done with it changes what is stored any more. One of a
+    single part may be written again even then: nobody but who has begun it should go on with it.
     """
 
     def read(self, key: str, *, first: int, etag: str) -> AsyncIterator[bytes]:
@@ -170,7 +173,7 @@ class Copies(Protocol):
         ...
 
     async def begin(self, key: str, *, content_type: str, size: int) -> Upload:
-        """Starts a write of `size` bytes, which is not seen under `key` before it is complete."""
+        """Starts a write of `size` bytes, not seen under `key` before it is complete, or before its only part comes."""
         ...
 
     async def arrived(self, upload: Upload) -> int:
@@ -190,7 +193,8 @@ class Copies(Protocol):
         ...
 
     async def abort(self, upload: Upload) -> None:
-        """Gives the upload up and frees its parts; one that does not exist is no error."""
+        """Gives the upload up and frees its parts; one that does not exist is no error. What is seen under the key
+        stays: `delete` removes it."""
         ...
 
 

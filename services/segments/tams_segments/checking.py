@@ -17,6 +17,7 @@ from tams_common.objects import Objects
 from tams_common.objects.checking import Finding, Kind, Options, Report, Sums
 from tams_common.objects.port import Entry, Lists
 from tams_common.store import Query, Reader, Store
+from tams_segments.copy_jobs import progress_of
 from tams_segments.instances import controlled
 from tams_segments.tables import COPIES, GARBAGE, OBJECTS, ObjectState
 
@@ -145,8 +146,10 @@ def _indexes(tx: Reader) -> dict[str, Index]:
     for row in rows:
         for storage_id, key, holding in _Known(*row).holdings():
             found[storage_id].held[key] = holding
-    # A copy that was given up has bytes until its worker knows.
-    for table in (GARBAGE, COPIES):
-        for cells in tx.select(table, ("storage_id", "storage_key"), query=Query()).rows:
-            found[str(cells[0])].waiting.add(str(cells[1]))
+    for cells in tx.select(GARBAGE, ("storage_id", "storage_key"), query=Query()).rows:
+        found[str(cells[0])].waiting.add(str(cells[1]))
+    for job in tx.scan(COPIES, Query()).rows:
+        begun = progress_of(job)
+        if begun is not None:
+            found[job.storage_id].waiting.add(begun.upload.key)
     return found

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from tams_common.clock import Clock
 from tams_common.errors import TamsError, Unavailable
+from tams_common.ids import IdSource
 from tams_common.objects import Copies, Objects
 from tams_common.store import Reader, Store, Tx
 from tams_segments import copy_jobs
@@ -24,16 +24,20 @@ class _Unwanted(Exception):
 
 
 class Copier:
-    """Works on copies under `lease`. Every step can be repeated, by this process or another one."""
+    """Works on copies under `lease`. Every step can be repeated, by this process or another one.
+
+    `new_id` draws the keys of uploads.
+    """
 
     def __init__(
-        self, store: Store, backends: Mapping[str, Objects], *, origins: Origins, lease: Lease, clock: Clock
+        self, store: Store, backends: Mapping[str, Objects], *, origins: Origins, lease: Lease, new_id: IdSource
     ) -> None:
         self._store = store
         self._backends = backends
         self._origins = origins
         self._lease = lease
-        self._clock = clock
+        self._clock = lease.clock
+        self._new_id = new_id
         self.sums: Counter[str] = Counter()
 
     async def make(self, job: CopyJob) -> None:
@@ -61,7 +65,7 @@ class Copier:
         target = self._target(job)
 
         async def note(progress: Progress) -> None:
-            if not await self._fenced(lambda tx: copy_jobs.note(tx, job, progress=progress)):
+            if not await self._fenced(lambda tx: copy_jobs.note(tx, job, progress=progress, now=self._clock())):
                 raise _Unwanted
 
         async def moved(size: int) -> None:
@@ -69,9 +73,9 @@ class Copier:
             await self._wanted(job)
 
         origin = self._origins.of(known, tries=job.tries)
-        order = Order(job.storage_key, known.content_type, progress_of(job), note, moved)
-        await Copying(origin, target, order=order).run()
-        if not await self._fenced(lambda tx: copy_jobs.finish(tx, job)):
+        order = Order(self._new_id(), known.content_type, progress_of(job), note, moved)
+        upload = await Copying(origin, target, order=order).run()
+        if not await self._fenced(lambda tx: copy_jobs.finish(tx, job, upload=upload)):
             raise _Unwanted
 
     async def _wanted(self, job: CopyJob) -> MediaObject:
@@ -100,11 +104,11 @@ class Copier:
             _log.info("copy given up", object_id=job.object_id, storage_id=job.storage_id)
 
     async def _forget(self, job: CopyJob) -> None:
-        """Frees what has been begun in the backend, if nobody can ever want it again."""
+        """Frees the parts of what has been begun, if nobody can ever want them again."""
 
         def read(tx: Reader) -> Progress | None:
             row = tx.get(COPIES, COPIES.key_of(job))
-            return progress_of(row) if row is not None and copy_jobs.is_gone(tx, job) else None
+            return progress_of(row) if row is not None and wanted(tx, job) is None else None
 
         begun = await self._store.read(read, bounded=True)
         if begun is not None:
@@ -117,9 +121,10 @@ class Copier:
         )
 
         def settle(tx: Tx) -> bool:
+            now = self._clock()
             if isinstance(error, Differs):
-                copy_jobs.note(tx, job, progress=None)
-            return copy_jobs.put_off(tx, job, now=self._clock())
+                copy_jobs.note(tx, job, progress=None, now=now)
+            return copy_jobs.put_off(tx, job, now=now)
 
         await self._fenced(settle)
         self.sums["failed"] += 1

@@ -1,4 +1,9 @@
-"""Copies that are to be made, as rows: each step is one transaction, and none is taken for a copy nobody wants."""
+"""Copies that are to be made, as rows: each step is one transaction, and none is taken for a copy nobody wants.
+
+Every upload has a key of its own, which is drawn for it and never again. It stands in its job until it is either given
+to the instance that is shown or, in the transaction that takes it away from there, to the collector. So nobody who is
+late, whatever he does to his own upload, can reach the bytes of an instance that another worker has shown.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +15,7 @@ from tams_common.clock import SECOND
 from tams_common.objects import Upload
 from tams_common.store import Query, Reader, Tx
 from tams_segments.collector import UPLOAD_GRACE
-from tams_segments.instances import Controlled, controlled, instances_of, with_instances
+from tams_segments.instances import Controlled, instances_of, with_instances
 from tams_segments.tables import COPIES, GARBAGE, OBJECTS, CopyJob, Garbage, MediaObject
 
 FIRST_RETRY: Final = 5 * SECOND
@@ -53,42 +58,42 @@ def wanted(tx: Reader, job: CopyJob) -> MediaObject | None:
     return known if known is not None and _copying(job) in instances_of(known) else None
 
 
-def is_gone(tx: Reader, job: CopyJob) -> bool:
-    """Whether nobody wants the copy, now and for ever: its key is no instance's, being copied or shown."""
-    known = tx.get(OBJECTS, (job.object_id,))
-    return known is None or all(one.storage_key != job.storage_key for one in controlled(known))
+def note(tx: Tx, job: CopyJob, *, progress: Progress | None, now: int) -> bool:
+    """Keeps what has been begun, so that another process can go on with it; the bytes of what it replaces are given up.
 
-
-def note(tx: Tx, job: CopyJob, *, progress: Progress | None) -> bool:
-    """Keeps what has been begun, so that another process can go on with it; False when the job is there no more."""
-    if tx.get(COPIES, COPIES.key_of(job)) is None:
+    False when the job is there no more.
+    """
+    stored = tx.get(COPIES, COPIES.key_of(job))
+    if stored is None:
         return False
-    tx.update(COPIES, [replace(job, progress=b"" if progress is None else _encode(progress))])
+    _discard(tx, stored, now=now)
+    tx.update(COPIES, [replace(stored, progress=b"" if progress is None else _encode(progress))])
     return True
 
 
-def finish(tx: Tx, job: CopyJob) -> bool:
-    """Shows the copy (T-62); False when nobody wants it any more, or the job is there no more."""
-    known = wanted(tx, job)
-    if known is None or tx.get(COPIES, COPIES.key_of(job)) is None:
+def finish(tx: Tx, job: CopyJob, *, upload: Upload) -> bool:
+    """Shows the bytes of `upload` as the copy (T-62).
+
+    False when nobody wants it any more, the job is there no more, or another upload has taken this one's place.
+    """
+    known, stored = wanted(tx, job), tx.get(COPIES, COPIES.key_of(job))
+    begun = None if stored is None else progress_of(stored)
+    if known is None or begun is None or begun.upload != upload:
         return False
     copying = _copying(job)
-    ready = replace(copying, ready=True)
+    ready = replace(copying, storage_key=upload.key, ready=True)
     tx.update(OBJECTS, [with_instances(known, [ready if one == copying else one for one in instances_of(known)])])
     tx.delete(COPIES, [COPIES.key_of(job)])
     return True
 
 
 def give_up(tx: Tx, job: CopyJob, *, now: int) -> bool:
-    """Forgets a copy nobody wants; its bytes go once a worker that does not know yet can write no more of them.
-
-    Returns whether there was a job. One whose copy is shown already is only forgotten.
-    """
-    if tx.get(COPIES, COPIES.key_of(job)) is None or wanted(tx, job) is not None:
+    """Forgets a copy nobody wants, and gives up its bytes; returns whether there was a job."""
+    stored = tx.get(COPIES, COPIES.key_of(job))
+    if stored is None or wanted(tx, job) is not None:
         return False
     tx.delete(COPIES, [COPIES.key_of(job)])
-    if is_gone(tx, job):
-        tx.insert(GARBAGE, [Garbage(now + UPLOAD_GRACE, job.storage_key, job.storage_id)])
+    _discard(tx, stored, now=now)
     return True
 
 
@@ -101,6 +106,13 @@ def put_off(tx: Tx, job: CopyJob, *, now: int) -> bool:
     tx.delete(COPIES, [COPIES.key_of(job)])
     tx.insert(COPIES, [replace(stored, due=now + wait, tries=job.tries + 1)])
     return True
+
+
+def _discard(tx: Tx, stored: CopyJob, *, now: int) -> None:
+    """Has the bytes of what was begun removed once a worker that does not know yet can write no more of them."""
+    begun = progress_of(stored)
+    if begun is not None:
+        tx.insert(GARBAGE, [Garbage(now + UPLOAD_GRACE, begun.upload.key, stored.storage_id)])
 
 
 def _copying(job: CopyJob) -> Controlled:

@@ -64,7 +64,8 @@ Moved: TypeAlias = Callable[[int], Awaitable[None]]
 
 
 class Order(msgspec.Struct, frozen=True):
-    """One copy: its key in the target, what has been begun of it, and who is told how it goes on."""
+    """One copy: what has been begun of it, the `key` of an upload that is begun anew, which nothing else has or will
+    have, and who is told how it goes on."""
 
     key: str
     content_type: str | None
@@ -82,8 +83,8 @@ class Copying:
         self._order = order
         self._digests = _Digests()
 
-    async def run(self) -> None:
-        """Returns when the copy is complete and equal to the original; goes on where an earlier one was cut off.
+    async def run(self) -> Upload:
+        """Returns the upload when it is complete and equal to the original; goes on where an earlier one was cut off.
 
         Raises what backends raise, and `Differs`, after which the copy has to begin anew.
         """
@@ -93,7 +94,8 @@ class Copying:
             await self._fill(upload, self._origin.read(info, first=at), at=at)
         made = await self._complete(upload)
         if not _is_equal(info, made) and not (at == 0 and made.etag in self._digests.tags()):
-            await self._compare(info, made)
+            await self._compare(info, made, key=upload.key)
+        return upload
 
     async def _complete(self, upload: Upload) -> ObjectInfo:
         try:
@@ -103,18 +105,25 @@ class Copying:
             raise Differs(error.detail) from error
 
     async def _start(self, info: ObjectInfo) -> tuple[Upload, int]:
-        """The upload, and how many bytes have arrived: of what has been begun, unless the original is another one."""
+        """The upload, and how many bytes have arrived: of what has been begun, where that can go on."""
         begun = self._order.begun
-        if begun is not None and begun.etag and (begun.origin, begun.etag) == (self._origin.name, info.etag):
-            at = await self._reached(begun.upload)
+        if begun is not None:
+            at = await self._reached(begun.upload) if self._goes_on(begun, info) else None
             if at is not None:
                 return begun.upload, at
-        elif begun is not None:
             await self._target.abort(begun.upload)
         kind = self._order.content_type or info.content_type or _OCTETS
         upload = await self._target.begin(self._order.key, content_type=kind, size=info.size)
         await self._order.note(Progress(self._origin.name, info.etag, upload))
         return upload, 0
+
+    def _goes_on(self, begun: Progress, info: ObjectInfo) -> bool:
+        """Whether the rest of `info` can follow: it is the same version, and more than one part.
+
+        A single part has nothing to save, and backends may show it as soon as it is written: its key has one writer.
+        """
+        same = bool(begun.etag) and (begun.origin, begun.etag) == (self._origin.name, info.etag)
+        return same and begun.upload.size > begun.upload.part_size
 
     async def _reached(self, upload: Upload) -> int | None:
         """How many bytes have arrived, all of them if it was completed; None when the backend has given it up."""
@@ -143,10 +152,10 @@ class Copying:
         await self._order.moved(len(part))
         return at + len(part)
 
-    async def _compare(self, info: ObjectInfo, made: ObjectInfo) -> None:
+    async def _compare(self, info: ObjectInfo, made: ObjectInfo, *, key: str) -> None:
         """Reads both once more, where nothing that their backends tell shows that they are equal."""
         original = await _digest(self._origin.read(info, first=0))
-        if original != await _digest(self._target.read(self._order.key, first=0, etag=made.etag)):
+        if original != await _digest(self._target.read(key, first=0, etag=made.etag)):
             raise Differs("the copy has other bytes than its original")
 
 

@@ -13,8 +13,8 @@ INSTANCES_LIMIT: Final = 64 * 1024
 
 
 class Controlled(msgspec.Struct, frozen=True, array_like=True, tag="in"):
-    """Bytes in the backend `storage_id` under `storage_key`; until `ready` they are being copied, and nobody is told of
-    them (T-62)."""
+    """Bytes in the backend `storage_id` under `storage_key`. Until `ready` they are being copied, and nobody is told of
+    them (T-62); the key is only the job's then, as it is not yet known which upload will be shown."""
 
     storage_id: str
     storage_key: str

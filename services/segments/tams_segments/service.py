@@ -93,7 +93,7 @@ def _copies(config: SegmentsConfig, parts: Parts) -> CopyWorker:
     backends: dict[str, Objects] = {objects.backend.id: objects for objects in parts.objects}
     lease = Lease(COPIES_LEASE, parts.new_id(), clock)
     origins = Origins(backends, Outside(config.copy_allow))
-    copier = Copier(store, backends, origins=origins, lease=lease, clock=clock)
+    copier = Copier(store, backends, origins=origins, lease=lease, new_id=parts.new_id)
     pace = CopyPace(config.copy_parallel, config.copy_interval)
     worker = CopyWorker(store, copier, lease=lease, clock=clock, pace=pace)
     CopyMetrics(parts.registry, worker, copier=copier, clock=clock)

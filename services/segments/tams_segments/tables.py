@@ -99,10 +99,11 @@ class Garbage(msgspec.Struct, frozen=True):
 
 
 class CopyJob(msgspec.Struct, frozen=True):
-    """A controlled instance that is to be made: a copy of the object in the backend `storage_id` under `storage_key`.
+    """A controlled instance that is to be made: a copy of the object in the backend `storage_id`.
 
-    It is worked on from `due` (ns) on; `tries` counts failures. `progress` is the JSON of what has been begun, empty
-    for nothing yet (`copy_jobs`).
+    It is worked on from `due` (ns) on; `tries` counts failures. `storage_key` is what the instance has until it is
+    shown; the bytes are written under the keys of uploads: `progress` is the JSON of the one that has been begun, empty
+    for none yet (`copy_jobs`).
     """
 
     due: int

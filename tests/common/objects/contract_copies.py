@@ -83,16 +83,32 @@ class CopiesContract:
             await copies.complete(upload)
         assert await place.objects.head("k") is None
 
-    @pytest.mark.parametrize("size", [5, 40 * MIB], ids=str)
-    async def test_an_upload_that_was_given_up_is_gone(self, place: Place, size: int) -> None:
+    async def test_an_upload_that_was_given_up_is_gone(self, place: Place) -> None:
         copies = copies_of(place)
-        upload = await copies.begin("k", content_type=TS, size=size)
-        await copies.append(upload, media(min(size, upload.part_size)), at=0)
+        upload = await copies.begin("k", content_type=TS, size=40 * MIB)
+        await copies.append(upload, media(upload.part_size), at=0)
         await copies.abort(upload)
         await copies.abort(upload)
         assert await place.objects.head("k") is None
         with pytest.raises(NotFound):
             await copies.complete(upload)
+
+    @pytest.mark.parametrize("size", [0, 5, 17 * MIB], ids=str)
+    async def test_an_upload_that_is_complete_cannot_be_given_up(self, place: Place, size: int) -> None:
+        data, copies = media(size), copies_of(place)
+        info = await copies.complete(upload := await write(copies, "k", data=data))
+        await copies.abort(upload)
+        assert await copies.complete(upload) == info
+        assert await whole(copies.read("k", first=0, etag=info.etag)) == data
+
+    async def test_what_comes_after_all_is_complete_changes_nothing(self, place: Place) -> None:
+        data, copies = media(17 * MIB), copies_of(place)
+        info = await copies.complete(upload := await write(copies, "k", data=data))
+        for at in (0, upload.part_size):
+            with pytest.raises(NotFound):
+                await copies.append(upload, bytes(min(upload.part_size, upload.size - at)), at=at)
+        assert await copies.complete(upload) == info
+        assert await whole(copies.read("k", first=0, etag=info.etag)) == data
 
     async def test_an_upload_of_parts_that_was_given_up_says_so(self, place: Place) -> None:
         copies = copies_of(place)
