@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import queue
+import random
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,6 +14,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from tams_common.errors import Conflict, Unavailable
 from tams_common.store.port import Tx
 
 T = TypeVar("T")
@@ -22,6 +25,15 @@ Function: TypeAlias = Callable[[Tx], Any]
 
 _TOGETHER: Final = 64
 """The most functions in one commit."""
+_ATTEMPTS: Final = 15
+"""How often a function that loses to another transaction is run before its caller is told."""
+_FIRST_PAUSE: Final = 0.01
+_LONGEST_PAUSE: Final = 0.5
+"""Seconds, at most, between two such runs: at first, and after many losses."""
+
+
+class Collided(Conflict):
+    """Another transaction writes the same row, or has written it since this one began: a rerun may succeed."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -54,8 +66,21 @@ def deliver(
 
 
 class _Job(msgspec.Struct, frozen=True):
+    """A function, how often it has lost, and when (monotonic seconds) it may be run again."""
+
     fn: Function
     answer: "asyncio.Future[Any]"
+    losses: int = 0
+    due: float = 0.0
+
+    def lost(self) -> "_Job | None":
+        """The job after one more loss; None when that was its last chance."""
+        losses = self.losses + 1
+        if losses == _ATTEMPTS:
+            return None
+        longest = min(_FIRST_PAUSE * 2**losses, _LONGEST_PAUSE)
+        pause = random.uniform(0, longest)  # noqa: S311 -- only spreads the repeats
+        return _Job(self.fn, self.answer, losses, time.monotonic() + pause)
 
 
 class _Alone(msgspec.Struct, Generic[S], frozen=True):
@@ -68,7 +93,8 @@ class _Alone(msgspec.Struct, Generic[S], frozen=True):
 class GroupCommit(ABC, Generic[S]):
     """Runs functions in the order of arrival; one is done when the commit that carries it is durable.
 
-    An adapter says how functions are committed on its `session`, which only the thread uses.
+    A function that loses a row to another transaction steps back for a while, and whoever waits is served before each
+    of its further runs. An adapter says how functions are committed on its `session`, which only the thread uses.
     """
 
     def __init__(self, name: str, session: S) -> None:
@@ -76,6 +102,7 @@ class GroupCommit(ABC, Generic[S]):
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[Sequence[_Job | _Alone[S] | None]] = queue.SimpleQueue()
         self._arrived: list[_Job] = []
+        self._losers: list[_Job] = []
         self._thread = threading.Thread(target=self._serve, name=f"store-{name}", daemon=True)
         self._thread.start()
 
@@ -103,7 +130,11 @@ class GroupCommit(ABC, Generic[S]):
 
     @abstractmethod
     def _commit(self, functions: Sequence[Function]) -> list[Outcome]:
-        """Runs and commits `functions`, of which one that fails does no harm to the others."""
+        """Runs and commits `functions`, of which one that fails does no harm to the others.
+
+        Raises `Unavailable` for all of them, `Collided` when another transaction was faster, and anything else when
+        what they wrote is refused; nothing is kept then.
+        """
 
     @abstractmethod
     def _rest(self) -> None:
@@ -120,30 +151,65 @@ class GroupCommit(ABC, Generic[S]):
 
     def _serve(self) -> None:
         waiting: deque[_Job | _Alone[S] | None] = deque()
-        while True:
+        closing = False
+        while not closing or waiting or self._losers:
+            self._receive(waiting)
+            self._rerun()
             if not waiting:
-                waiting.extend(self._queue.get())
-            while not self._queue.empty():
-                waiting.extend(self._queue.get())
+                continue
             work = waiting.popleft()
             if work is None:
-                return
-            if isinstance(work, _Alone):
+                closing = True
+            elif isinstance(work, _Alone):
                 deliver(self._loop, [work.answer], outcomes=[outcome_of(partial(work.fn, self._session))])
-                continue
-            batch = [work]
-            while waiting and len(batch) < _TOGETHER and isinstance(following := waiting[0], _Job):
-                batch.append(following)
-                waiting.popleft()
-            self._run([job for job in batch if not job.answer.cancelled()])
+            else:
+                batch = [work]
+                while waiting and len(batch) < _TOGETHER and isinstance(following := waiting[0], _Job):
+                    batch.append(following)
+                    waiting.popleft()
+                self._run(batch)
 
-    def _run(self, jobs: Sequence[_Job]) -> None:
+    def _receive(self, waiting: deque[_Job | _Alone[S] | None]) -> None:
+        """Takes what has arrived; waits for it if there is nothing else to do yet."""
+        with contextlib.suppress(queue.Empty):
+            if not waiting:
+                waiting.extend(self._queue.get(timeout=self._leisure()))
+            while True:
+                waiting.extend(self._queue.get_nowait())
+
+    def _leisure(self) -> float | None:
+        """Seconds until one that has lost is due; None when there is none."""
+        if not self._losers:
+            return None
+        return max(0.0, min(job.due for job in self._losers) - time.monotonic())
+
+    def _rerun(self) -> None:
+        """Runs the one that has lost and is due for the longest time: alone, as it may lose again."""
+        job = min(self._losers, key=lambda job: job.due, default=None)
+        if job is not None and job.due <= time.monotonic():
+            self._losers.remove(job)
+            self._run([job])
+
+    def _run(self, batch: Sequence[_Job]) -> None:
+        """One commit for all. If it is refused, it is not known by whose fault: each half gets its own."""
+        jobs = [job for job in batch if not job.answer.cancelled()]
         if not jobs:
             return
         try:
             outcomes = self._commit([job.fn for job in jobs])
-        except BaseException as error:  # noqa: BLE001 -- a mistake of ours is raised where the functions were submitted
-            outcomes = [Outcome(error=error) for _ in jobs]
+        except Unavailable as error:
+            outcomes = [Outcome(error=_copy(error)) for _ in jobs]
+        except BaseException as error:  # noqa: BLE001 -- a mistake of ours is raised where the function was submitted
+            if len(jobs) > 1:
+                middle = len(jobs) // 2
+                self._run(jobs[:middle])
+                self._run(jobs[middle:])
+                return
+            again = jobs[0].lost() if isinstance(error, Collided) else None
+            if again is not None:
+                self._losers.append(again)
+                return
+            outcomes = [Outcome(error=error)]
         deliver(self._loop, [job.answer for job in jobs], outcomes=outcomes)
         self._rest()
 
@@ -156,3 +222,10 @@ def _settle(answers: Sequence["asyncio.Future[Any]"], outcomes: Sequence[Outcome
             answer.set_result(outcome.result)
         else:
             answer.set_exception(outcome.error)
+
+
+def _copy(error: Unavailable) -> Unavailable:
+    """An error of its own for each caller: a traceback is added to it where it is raised."""
+    copy = type(error)(error.detail)
+    copy.__cause__ = error
+    return copy

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tams_common.store.group_commit import Collided
 from tams_common.store.layout import Layouts
 from tams_common.store.vast import ledger, schema
 from tams_common.store.vast.database import Database
-from tams_common.store.vast.failures import Collided
 from tams_common.store.vast.ledger import COMMITS, SLOTS, Commit
 from tams_common.store.vast.session import Session, end
 from tests.common.store.tables import TABLES

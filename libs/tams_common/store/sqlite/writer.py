@@ -26,21 +26,6 @@ class Writer(GroupCommit[Session]):
         super().__init__(database.name, Session(database, database.connect_writer()))
 
     def _commit(self, functions: Sequence[Function]) -> list[Outcome]:
-        """One commit for all; if its flush is refused, it is not known by whose fault, and each gets its own."""
-        try:
-            return self._together(functions)
-        except Unavailable as error:
-            return [Outcome(error=Unavailable(error.detail)) for _ in functions]
-        except Exception as error:  # noqa: BLE001 -- it is raised where the function was submitted
-            if len(functions) == 1:
-                return [Outcome(error=error)]
-        outcomes: list[Outcome] = []
-        for function in functions:
-            outcomes += self._commit([function])
-            self._rest()
-        return outcomes
-
-    def _together(self, functions: Sequence[Function]) -> list[Outcome]:
         session = self._session
         session.execute("BEGIN IMMEDIATE")
         try:

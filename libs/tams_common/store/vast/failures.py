@@ -6,11 +6,8 @@ from contextlib import contextmanager
 from urllib3.exceptions import HTTPError
 from vastdb import errors
 
-from tams_common.errors import Conflict, TamsError, Unavailable
-
-
-class Collided(Conflict):
-    """Another transaction writes the same row, or has written it since this one began: a rerun may succeed."""
+from tams_common.errors import TamsError, Unavailable
+from tams_common.store.group_commit import Collided
 
 
 class Overloaded(Unavailable):

@@ -11,10 +11,11 @@ from tams_common.errors import StartRefused
 from tams_common.store import migration
 from tams_common.store.column import Column
 from tams_common.store.declaration import Known, declared, encoded, known
+from tams_common.store.group_commit import Collided
 from tams_common.store.port import TableStatus
 from tams_common.store.vast.catalog import Catalog
 from tams_common.store.vast.database import Database
-from tams_common.store.vast.failures import Collided, Missing
+from tams_common.store.vast.failures import Missing
 from tams_common.store.vast.ledger import CLAIMS, REGISTRY, SLOTS, Claim, Registered
 from tams_common.store.vast.link import SCAN, Ask
 from tams_common.store.vast.session import Session, end

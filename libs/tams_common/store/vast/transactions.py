@@ -11,19 +11,17 @@ from uuid import uuid4
 
 from vastdb.transaction import Transaction
 
-from tams_common.errors import Conflict, OutcomeUnknown, TamsError, Unavailable
-from tams_common.store.group_commit import Function, Outcome, outcome_of
+from tams_common.errors import OutcomeUnknown, TamsError, Unavailable
+from tams_common.store.group_commit import Collided, Function, Outcome, outcome_of
 from tams_common.store.layout import Layouts
 from tams_common.store.transaction import SharedCommit
 from tams_common.store.vast import ledger
-from tams_common.store.vast.failures import Broken, Collided, Overloaded
+from tams_common.store.vast.failures import Broken, Overloaded
 from tams_common.store.vast.flush import flush
 from tams_common.store.vast.gathering import Gathering, Unanswered
 from tams_common.store.vast.lanes import Lanes
 from tams_common.store.vast.session import Session, end
 
-_ATTEMPTS: Final = 15
-"""How often a function that loses to another transaction is run before its caller is told."""
 _RECONNECTIONS: Final = 3
 """How often functions whose connection breaks are run before their callers are told."""
 _FIRST_PAUSE: Final = 0.01
@@ -48,17 +46,13 @@ class Transactions:
         self._prune_at = time.monotonic() + _PRUNE_SECONDS
 
     def run(self, functions: Sequence[Function]) -> list[Outcome]:
-        """One commit for all. If it is refused, it is not known by whose fault: each half gets its own."""
-        if len(functions) == 1:
-            return [self._alone(functions[0])]
-        try:
-            return self._connected(functions)
-        except Conflict:
-            _pause(0)
-            middle = len(functions) // 2
-            return self.run(functions[:middle]) + self.run(functions[middle:])
-        except TamsError as error:
-            return [Outcome(error=_copy(error)) for _ in functions]
+        """As `GroupCommit._commit`; the functions are run anew while their connection breaks."""
+        for attempt in range(1, _RECONNECTIONS):
+            try:
+                return self._together(functions)
+            except Broken:
+                _pause(attempt)
+        return self._together(functions)
 
     def prune(self) -> None:
         """Forgets old commits, if it is time again."""
@@ -73,30 +67,6 @@ class Transactions:
                 self._commit(record)
             finally:
                 end(self._session)
-
-    def _alone(self, function: Function) -> Outcome:
-        attempt = 0
-        while True:
-            try:
-                [outcome] = self._connected((function,))
-            except Collided as error:
-                attempt += 1
-                if attempt == _ATTEMPTS:
-                    return Outcome(error=error)
-                _pause(attempt)
-            except TamsError as error:
-                return Outcome(error=error)
-            else:
-                return outcome
-
-    def _connected(self, functions: Sequence[Function]) -> list[Outcome]:
-        """Runs the functions anew while their connection breaks."""
-        for attempt in range(1, _RECONNECTIONS):
-            try:
-                return self._together(functions)
-            except Broken:
-                _pause(attempt)
-        return self._together(functions)
 
     def _together(self, functions: Sequence[Function]) -> list[Outcome]:
         session = self._session
@@ -170,10 +140,3 @@ def _record() -> ledger.Commit:
 def _pause(attempt: int) -> None:
     longest = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
     time.sleep(random.uniform(0, longest))  # noqa: S311 -- only spreads the repeats
-
-
-def _copy(error: TamsError) -> TamsError:
-    """An error of its own for each caller: a traceback is added to it where it is raised."""
-    copy = type(error)(error.detail)
-    copy.__cause__ = error
-    return copy
