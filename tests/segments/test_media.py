@@ -63,6 +63,23 @@ async def test_a_range_beyond_the_end_and_one_of_another_version(rig: Rig, url: 
     assert (await rig.client.get(url, headers={"range": "bytes=0-1", "if-range": '"x"'})).body == MEDIA
 
 
+@pytest.mark.parametrize("send", ["GET", "HEAD"])
+async def test_conditions(rig: Rig, url: str, send: str) -> None:
+    answer = await rig.client.head(url)
+    tag, date = answer.headers["etag"], answer.headers["last-modified"]
+    for headers, status in (
+        ({"if-none-match": "*"}, 304),
+        ({"if-modified-since": date}, 304),
+        ({"if-match": tag, "if-unmodified-since": date}, 200),
+        ({"if-match": '"x"', "range": "bytes=10-"}, 412),
+    ):
+        found = await rig.client.send(send, url, headers=headers, expect=status)
+        assert status != 304 or (found.headers["etag"], found.body) == (tag, b"")
+    for version in (tag, date):
+        headers = {"range": "bytes=0-1", "if-range": version}
+        assert (await rig.client.get(url, headers=headers, expect=206)).body == MEDIA[:2]
+
+
 @rule("URL-9", "SGP-24")
 async def test_a_url_permits_what_it_was_signed_for_and_no_more(rig: Rig, url: str) -> None:
     put = await put_url(rig, "new")

@@ -10,8 +10,8 @@ EXPOSED: Final = (
 )
 """By name, because `*` does not count for requests with credentials."""
 _ALLOWED_HEADERS: Final = (
-    "Authorization, Content-Type, If-Match, If-None-Match, If-Range, Range, X-Request-ID, Idempotency-Key, "
-    "Last-Event-ID, "
+    "Authorization, Content-Type, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, Range, "
+    "X-Request-ID, Idempotency-Key, Last-Event-ID, "
     "Content-MD5, X-Amz-Checksum-CRC32, X-Amz-Checksum-SHA1, X-Amz-Checksum-SHA256"
 )
 """By name, as `*` does not cover `Authorization`; the last line is for uploads that are to be checked (INT-2)."""

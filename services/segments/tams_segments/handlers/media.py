@@ -10,6 +10,7 @@ from tams_common.errors import Forbidden, NotFound
 from tams_common.http.message import Request, Response
 from tams_common.objects import ObjectInfo, Objects, ServesBytes
 from tams_common.objects.port import ByteRange
+from tams_segments.conditions import is_known, may_have_parts
 
 _RANGE: Final = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))", re.IGNORECASE)
 
@@ -21,18 +22,18 @@ class Media:
         self._backends = [(objects, objects) for objects in backends if isinstance(objects, ServesBytes)]
 
     async def get(self, request: Request) -> Response:
-        """The object or a part of it; conditions on the entity tag are honoured."""
+        """The object or a part of it, under the conditions of RFC 9110."""
         key = request.params["key"]
         objects, bytes_of = self._verified(request, key)[0]
         info = await objects.head(key)
         if info is None:
             raise NotFound("no bytes have been uploaded for this object")
         headers = _headers(info)
-        if headers["etag"] in _tags(request.headers.get("if-none-match", "")):
+        if is_known(request, info):
             return Response(304, b"", {"etag": headers["etag"]})
         if request.method == "HEAD":
             return Response(200, b"", {**headers, "content-length": str(info.size)})
-        wanted = _wanted(request, headers["etag"])
+        wanted = _wanted(request) if may_have_parts(request, info) else None
         download = await bytes_of.download(key, wanted)
         headers = _headers(download.info)  # it may have been uploaded anew since
         headers["content-length"] = str(download.last - download.first + 1)
@@ -75,10 +76,10 @@ def _headers(info: ObjectInfo) -> dict[str, str]:
     }
 
 
-def _wanted(request: Request, etag: str) -> ByteRange | None:
-    """The slice asked for; None for the whole object, also for several ranges, bad ones and another version's."""
+def _wanted(request: Request) -> ByteRange | None:
+    """The slice asked for; None for the whole object, also for several ranges and bad ones."""
     found = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
-    if found is None or request.headers.get("if-range", etag) != etag:
+    if found is None:
         return None
     first, last, suffix = found.groups()
     if suffix is not None:
@@ -86,7 +87,3 @@ def _wanted(request: Request, etag: str) -> ByteRange | None:
     if last and int(last) < int(first):
         return None
     return ByteRange(first=int(first), last=int(last) if last else None)
-
-
-def _tags(header: str) -> set[str]:
-    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
