@@ -75,7 +75,7 @@ async def test_a_copy_is_shown_when_it_is_complete_and_goes_when_it_is_deleted(r
     await rig.copies.sweep()
     assert await labels(rig) == ["local", "second"]
     assert await jobs(rig) == []
-    copy = controlled(await stored(rig))[1]
+    original, copy = controlled(await stored(rig))
     second = rig.parts.objects[1]
     info = await second.head(copy.storage_key)
     assert info is not None
@@ -84,8 +84,9 @@ async def test_a_copy_is_shown_when_it_is_complete_and_goes_when_it_is_deleted(r
         assert (await rig.client.get(url["url"])).body == MEDIA
     await rig.client.delete(f"{instances()}?storage_id={rig.objects.backend.id}")
     assert await labels(rig) == ["second"]
+    assert await rig.objects.head(original.storage_key) is not None
     await rig.collector.sweep()
-    assert await rig.objects.head(copy.storage_key) is None
+    assert await rig.objects.head(original.storage_key) is None
     assert await second.head(copy.storage_key) == info
 
 
