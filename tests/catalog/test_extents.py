@@ -62,7 +62,7 @@ async def _reaches(house: House, timerange: str) -> FlowEntry:
     return await eventually(check)
 
 
-@rule("FLW-21", "EVT-15")
+@rule("FLW-21", "EVT-15", "RET-5")
 async def test_added_segments_extend_a_flow_and_move_its_segments_updated(listening: House) -> None:
     before = (await listening.client.get(f"/flows/{FLOW}")).json()
     facts = (await listening.client.get(f"/internal/flows/{FLOW}/facts")).json()

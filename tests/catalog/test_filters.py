@@ -206,6 +206,29 @@ async def test_filters_follow_every_change(filled: House) -> None:
     assert (await filled.client.get(f"/sources?collected_by_ids={source_id(5)}")).json() == []
 
 
+@rule("RET-4", "TAG-8")
+@pytest.mark.parametrize("path", [f"/flows/{flow_id(1)}", f"/sources/{source_id(1)}"])
+async def test_a_tag_that_changes_shows_at_once(filled: House, path: str) -> None:
+    """Who retains by tags reads them again before it deletes."""
+    listing, _, own = path.rpartition("/")
+    name = "segment_retention_offset"
+
+    async def found(query: str) -> bool:
+        return own in _flows(await filled.client.get(f"{listing}?{query}"))
+
+    assert not await found(f"tag_exists.{name}=true")
+    for offset, other in (("60:0", "90:0"), ("90:0", "60:0")):
+        await filled.client.put(f"{path}/tags/{name}", offset)
+        assert (await filled.client.get(path)).json()["tags"][name] == offset
+        (listed,) = [item for item in (await filled.client.get(listing)).json() if item["id"] == own]
+        assert listed["tags"][name] == offset
+        assert await found(f"tag_exists.{name}=true")
+        assert (await found(f"tag.{name}={offset}"), await found(f"tag.{name}={other}")) == (True, False)
+    await filled.client.delete(f"{path}/tags/{name}")
+    assert name not in (await filled.client.get(path)).json()["tags"]
+    assert not await found(f"tag_exists.{name}=true")
+
+
 @rule("FLW-8", "PAG-17")
 async def test_many_ids_are_one_filter(filled: House) -> None:
     ids = ",".join(flow_id(number) for number in range(100, 250))

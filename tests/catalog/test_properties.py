@@ -101,7 +101,7 @@ class TestTags:
             await stocked.client.send(method, tags, body=b"{}", expect=405)
 
 
-@rule("SUB-10", "EVT-14", "FLW-20", "FLW-21")
+@rule("SUB-10", "EVT-14", "FLW-20", "FLW-21", "RET-5")
 async def test_a_change_of_a_flow_is_told_dated_and_signed(stocked: House) -> None:
     """SUB-10, EVT-14."""
     before = (await stocked.client.get(FLOW)).json()
@@ -117,7 +117,7 @@ async def test_a_change_of_a_flow_is_told_dated_and_signed(stocked: House) -> No
     assert await stocked.told() == []
 
 
-@rule("SRC-6", "SRC-19", "EVT-14")
+@rule("SRC-6", "SRC-19", "EVT-14", "RET-5")
 async def test_a_change_of_a_source_is_told_dated_and_signed(stocked: House) -> None:
     """SRC-19, EVT-14."""
     before = (await stocked.client.get(SOURCE)).json()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tams_common.clock import date_time, system_clock
 from tests.common.eventually import eventually
 from tests.conformance import rule
 from tests.spec import Spec
@@ -95,3 +96,30 @@ async def test_a_retention_loop_runs_beside_a_live_flow(api: Api, spec: Spec) ->
 
     await eventually(told)
     assert flow not in [item["id"] for item in await api.all(f"/flows?timerange={escaped('_29:0)')}")]
+
+
+@rule("RET-5", "FLW-4", "FLW-20", "FLW-21")
+async def test_a_retention_tool_finds_its_flows_and_accurate_times(api: Api) -> None:
+    async def empty() -> bool:
+        found = await api.all("/flows?tag_exists.flow_retention_offset=true&timerange=()")
+        return flow in [item["id"] for item in found]
+
+    began = date_time(system_clock())
+    flow = await words.make_flow(api, tags={"flow_retention_offset": "60:0"})
+    made = (await api.get(f"/flows/{flow}")).json()
+    source = (await api.get(f"/sources/{made['source_id']}")).json()
+    for moment in (made["created"], made["metadata_updated"], source["created"], source["updated"]):
+        assert began <= moment <= date_time(system_clock())
+    assert await empty()
+
+    async def filled() -> bool:
+        return "segments_updated" in (await api.get(f"/flows/{flow}")).json() and not await empty()
+
+    began = date_time(system_clock())
+    await words.fill(api, flow, count=2)
+    await eventually(filled)
+    shown = (await api.get(f"/flows/{flow}")).json()
+    assert began <= shown["segments_updated"] <= date_time(system_clock())
+    assert shown == made | {"segments_updated": shown["segments_updated"]}
+    await api.delete(f"/flows/{flow}/segments?timerange={escaped('_4:0)')}")
+    await eventually(empty)
