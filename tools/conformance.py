@@ -1,7 +1,8 @@
 """Which rules of the specification tests show, and how those tests came out: `make conformance`.
 
 Rules come from the checklist of TAMS 8.2, which the project holds no copy of; a test names those that it shows with
-`@rule("PAG-6")`. What no test shows stands in `tools/conformance.toml` with a reason, or is told as missing.
+`@rule("PAG-6")`. What no test shows stands in `tools/conformance.toml` with a reason, or is told as missing; where a
+rule that tests show does not hold, the same file tells the limit.
 """
 
 import argparse
@@ -89,7 +90,9 @@ def state(rule: Rule, shown: Mapping[str, Shown], *, excuses: Mapping[str, str])
     return "excused" if rule.id in excuses else "missing"
 
 
-def page(rules: Sequence[Rule], shown: Mapping[str, Shown], *, excuses: Mapping[str, str]) -> str:
+def page(
+    rules: Sequence[Rule], shown: Mapping[str, Shown], *, excuses: Mapping[str, str], limits: Mapping[str, str]
+) -> str:
     """The page `docs/conformance.md`."""
     lines = [
         "# Conformance to TAMS 8.2",
@@ -108,13 +111,13 @@ def page(rules: Sequence[Rule], shown: Mapping[str, Shown], *, excuses: Mapping[
             "",
             f"## {section}",
             "",
-            "| rule | level | tests | holds | reason |",
+            "| rule | level | tests | holds | reason or limit |",
             "| --- | --- | --- | --- | --- |",
         ]
         for rule in members:
             found = shown.get(rule.id, Shown())
             word = _MARKS[state(rule, shown, excuses=excuses)]
-            why = "" if found.passed else excuses.get(rule.id, "")
+            why = (limits if found.passed else excuses).get(rule.id, "")
             lines.append(f"| {rule.id} | {rule.level} | {found.passed + found.failed} | {word} | {why} |")
     return "\n".join(lines) + "\n"
 
@@ -126,11 +129,14 @@ def _by_section(rules: Iterable[Rule]) -> list[tuple[str, list[Rule]]]:
     return list(sections.items())
 
 
-def mistakes(rules: Sequence[Rule], shown: Iterable[str], *, excuses: Mapping[str, str]) -> list[str]:
-    """Ids that the checklist does not have, and reasons that are no longer needed."""
+def mistakes(
+    rules: Sequence[Rule], shown: Iterable[str], *, excuses: Mapping[str, str], limits: Mapping[str, str]
+) -> list[str]:
+    """Ids that the checklist does not have, reasons that are no longer needed, and limits of what is not shown."""
     known = {rule.id for rule in rules}
     lines = [f"a test names the rule {name}, which the checklist does not have" for name in sorted(set(shown) - known)]
     lines += [f"a reason stands for {name}, which is no rule" for name in sorted(set(excuses) - known)]
+    lines += [f"a limit stands for {name}, which no test shows" for name in sorted(set(limits) - set(shown))]
     return lines + [f"a reason stands for {name}, which tests show" for name in sorted(set(excuses) & set(shown))]
 
 
@@ -145,20 +151,21 @@ def main(arguments: Sequence[str]) -> int:
         print(f"conformance: there is no checklist at {checklist}; set TAMS_TEST_CHECKLIST to it")
         return 0
     rules = read_rules(checklist.read_text("utf-8"))
-    excuses = {str(name): str(why) for name, why in tomllib.loads(EXCUSES.read_text("utf-8"))["reasons"].items()}
+    told = tomllib.loads(EXCUSES.read_text("utf-8"))
+    excuses, limits = ({str(name): str(why) for name, why in told[part].items()} for part in ("reasons", "limits"))
     collector = Collector()
     outcome = pytest.main(["-q", "-m", "rule", "-p", "no:cacheprovider"], plugins=[collector])
     if outcome not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         print("conformance: the tests could not be run")
         return 1
-    text = page(rules, collector.rules, excuses=excuses)
+    text = page(rules, collector.rules, excuses=excuses, limits=limits)
     if options.write:
         PAGE.write_text(text, "utf-8")
     print(text.partition("\n## ")[0])
     wanted = (
         set(options.sections.split(",")) if options.sections else {rule.section.partition(":")[0] for rule in rules}
     )
-    wrong = mistakes(rules, collector.rules, excuses=excuses)
+    wrong = mistakes(rules, collector.rules, excuses=excuses, limits=limits)
     missing = [
         rule.id
         for rule in rules

@@ -19,6 +19,7 @@ CHECKLIST = """
 | T-1 | something | else |
 """
 EXCUSES = {"PAG-2": "optional"}
+LIMITS = {"PAG-1": "not on Sundays"}
 
 
 def test_rules_are_read_with_their_sections() -> None:
@@ -46,19 +47,20 @@ def test_a_rule_holds_only_if_a_test_ran_and_none_failed(shown: dict[str, Shown]
 
 
 def test_the_page_counts_by_section() -> None:
-    text = page(read_rules(CHECKLIST), {"PAG-1": Shown(passed=2)}, excuses=EXCUSES)
+    text = page(read_rules(CHECKLIST), {"PAG-1": Shown(passed=2)}, excuses=EXCUSES, limits=LIMITS)
     assert "| PAG: Paging | 2 | 1 | 1 | 0 | 0 |" in text
     assert "| URL: URLs & credentials | 1 | 0 | 0 | 0 | 1 |" in text
+    assert "| PAG-1 | MUST° | 2 | yes | not on Sundays |" in text
     assert "| PAG-2 | MAY | 0 | – | optional |" in text
     assert "| URL-8 | SHOULD NOT | 0 | **MISSING** |  |" in text
 
 
-def test_names_of_no_rule_and_needless_reasons_are_mistakes() -> None:
-    wrong = mistakes(read_rules(CHECKLIST), ["PAG-1", "PAG-2", "PAG-9"], excuses=EXCUSES | {"XYZ-1": "?"})
-    assert len(wrong) == 3
-    assert "PAG-9" in wrong[0]
-    assert "XYZ-1" in wrong[1]
-    assert "PAG-2" in wrong[2]
+def test_names_of_no_rule_and_needless_reasons_and_limits_are_mistakes() -> None:
+    excuses, limits = EXCUSES | {"XYZ-1": "?"}, LIMITS | {"URL-8": "?"}
+    wrong = mistakes(read_rules(CHECKLIST), ["PAG-1", "PAG-2", "PAG-9"], excuses=excuses, limits=limits)
+    assert len(wrong) == 4
+    for name, line in zip(("PAG-9", "XYZ-1", "URL-8", "PAG-2"), wrong, strict=True):
+        assert name in line
 
 
 def test_outcomes_are_counted_by_rule(pytester: pytest.Pytester) -> None:

@@ -138,7 +138,7 @@ async def test_filters_take_urls_and_leave_the_object(memory_api: Api, query: st
     assert len(await urls(memory_api, name, query="accept_storage_ids=")) == 1
 
 
-@rule("URL-6", "URL-8", "URL-11", "INT-2", "INT-3")
+@rule("URL-8", "URL-11", "INT-2", "INT-3")
 async def test_urls_on_the_stores_own_origin_take_credentials_and_checksum_headers(memory_api: Api) -> None:
     """There is none without a signature; a client that sends its credentials all the same is not turned away."""
     flow = await words.make_flow(memory_api)

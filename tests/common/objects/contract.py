@@ -36,8 +36,6 @@ class Place(ABC):
     base_url: str = ""
     heads: bool = True
     """Whether a URL for GET is also good for HEAD: S3 signs for one method."""
-    sums: bool = True
-    """Whether it takes `x-amz-checksum-*` that were not signed: S3 stores want every `x-amz-` header signed."""
     answers: bool = True
     """Whether it is still there to answer when it has broken down."""
 
@@ -134,15 +132,6 @@ class ObjectsContract:
         assert (await put(place, "k", body=b"media", headers=checksum(b"media"))).status == 200
         assert (await put(place, "k", body=b"other", headers=checksum(b"media"))).status == 400
         assert (await get(place, "k")).body == b"media"
-
-    @rule("INT-2", "INT-4", "STO-20")
-    async def test_checksums_of_s3(self, place: Place) -> None:
-        name = "x-amz-checksum-sha256"
-        right, wrong = (base64.b64encode(hashlib.sha256(data).digest()).decode() for data in (b"media", b"other"))
-        assert (await put(place, "k", body=b"media", headers={name: right})).status == (200 if place.sums else 403)
-        assert (await put(place, "k", body=b"media", headers={name: wrong})).status == (400 if place.sums else 403)
-        if place.sums:
-            assert (await get(place, "k")).headers[name] == right
 
     async def test_a_url_permits_only_what_it_was_signed_for(self, place: Place) -> None:
         await put(place, "k", body=b"media")

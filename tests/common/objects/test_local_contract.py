@@ -1,5 +1,7 @@
 """The local directory as a storage backend, behind a real socket."""
 
+import base64
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from tams_common.http.routing import Route
 from tams_common.objects import Objects
 from tams_common.objects.local import LocalObjects
 from tams_segments.handlers.media import Media
-from tests.common.objects.contract import LIFETIME, ObjectsContract, Place
+from tests.common.objects.contract import LIFETIME, ObjectsContract, Place, get, put
 from tests.common.objects.contract_copies import CopiesContract, ListsContract, PreparesContract
+from tests.conformance import rule
 
 
 class LocalPlace(Place):
@@ -46,3 +49,13 @@ class TestLocal(ObjectsContract, CopiesContract, ListsContract, PreparesContract
         yield LocalPlace(objects, await edge.start("127.0.0.1", 0))
         await edge.stop()
         await objects.close()
+
+    @rule("INT-2", "INT-3", "INT-4", "STO-20")
+    async def test_checksums_of_s3_are_taken_and_given_back(self, place: Place) -> None:
+        name = "x-amz-checksum-sha256"
+        right, wrong = (base64.b64encode(hashlib.sha256(data).digest()).decode() for data in (b"media", b"other"))
+        assert (await put(place, "k", body=b"media", headers={name: right})).status == 200
+        assert (await put(place, "k", body=b"other", headers={name: right})).status == 400
+        assert (await put(place, "k", body=b"media", headers={name: wrong})).status == 400
+        reply = await get(place, "k")
+        assert (reply.body, reply.headers[name]) == (b"media", right)
