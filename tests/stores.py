@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tams_common.config import Common, read
@@ -18,6 +19,8 @@ from tests import vast
 
 SCRIPT = vast.SCRIPT
 VAST = os.environ.get("TAMS_TEST_STORE", "sqlite") == "vast"
+HANDED = "TAMS_TEST_HANDED"
+"""In the environment of a child process: where its tables lie, whatever it asks for."""
 on_sqlite_files = pytest.mark.skipif(VAST, reason="about the SQLite files of a store; VAST DB has none")
 
 
@@ -25,9 +28,16 @@ def environ_of(data: Path | None) -> dict[str, str]:
     """The configuration of a store of its own; the same `data` finds the same tables again, None finds none."""
     if not VAST:
         return {}
+    if handed := os.environ.get(HANDED):
+        return msgspec.json.decode(handed, type=dict[str, str])
     vast.give_the_sdk_random_numbers()
     server = vast.cluster() or vast.emulator()
     return server.environ(vast.new_schema() if data is None else _schema_of(data))
+
+
+def handed(data: Path) -> str:
+    """The value of `HANDED` for child processes that are to find the tables of `data`."""
+    return msgspec.json.encode(environ_of(data)).decode()
 
 
 def make_store(directory: Path | None, name: str, *, tables: Sequence[AnyTable]) -> Store:

@@ -1,4 +1,4 @@
-"""`python -m tests.segments.replica TASK DIRECTORY …`: another process with the service on the same files."""
+"""`python -m tests.segments.replica TASK DIRECTORY …`: another process with the service on the same tables."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The service in two processes on the same files: writers, collectors and deletions, killed or side by side."""
+"""The service in two processes on the same tables: writers, collectors and deletions, killed or side by side."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,15 +16,17 @@ from tests.common.eventually import eventually
 from tests.conformance import rule
 from tests.segments.replica import HASTY
 from tests.segments.rig import FACTS, FLOW, OTHER_FLOW, Rig, object_id, running, seconds, segment
-from tests.stores import on_sqlite_files
+from tests.stores import HANDED, VAST, handed
 
 PATH = f"/flows/{FLOW}/segments"
-pytestmark = on_sqlite_files
+MANY = 40 if VAST else 400
+"""Segments whose deletion goes on until somebody has looked; on VAST DB each step takes longer."""
 
 
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+async def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     """The service in this process."""
+    monkeypatch.setenv(HANDED, handed(tmp_path))
     async with running(tmp_path / "media", directory=tmp_path, config=HASTY) as made:
         made.catalog.put(FLOW)
         made.catalog.put(OTHER_FLOW)
@@ -85,6 +87,7 @@ async def test_registering_and_collecting_in_two_processes_do_not_both_win(rig: 
     assert await rows(rig) == (registered, registered, 400 - registered)
 
 
+@pytest.mark.skipif(VAST, reason="what a killed process has locked on VAST DB stays so until its transaction expires")
 @rule("DEL-10")
 @pytest.mark.parametrize("flow_id", [FLOW, OTHER_FLOW])
 @pytest.mark.parametrize("steps", [0, 1, 5])
@@ -116,7 +119,7 @@ async def test_a_deletion_goes_on_after_its_process_was_killed(
 @rule("DEL-10")
 async def test_one_worker_at_a_time_carries_deletions_on(rig: Rig, tmp_path: Path) -> None:
     async with running(tmp_path / "media", directory=tmp_path, catalog=rig.catalog, config=HASTY) as other:
-        await rig.add(*seconds(*range(400)))
+        await rig.add(*seconds(*range(MANY)))
         path = f"/flow-delete-requests/{(await rig.client.delete(PATH, expect=202)).json()['id']}"
         assert await rig.worker.sweep()
         assert not await other.worker.sweep()
@@ -141,4 +144,4 @@ async def test_one_worker_at_a_time_carries_deletions_on(rig: Rig, tmp_path: Pat
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
     told = [event["timerange"] for event in await rig.told("flows/segments_deleted")]
-    assert told == [f"[{at}:0_{at + 2}:0)" for at in range(0, 400, 2)]
+    assert told == [f"[{at}:0_{at + 2}:0)" for at in range(0, MANY, 2)]
