@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+import pytest
+from msgspec.structs import replace
+
 from tams_common.objects.local.files import path_of
 from tams_common.store import Query
-from tams_segments.tables import GARBAGE, Garbage
+from tams_segments.collector import Collector
+from tams_segments.tables import ALLOCATIONS, GARBAGE, OBJECTS, Allocation, Garbage
 from tests.common.eventually import eventually
 from tests.conformance import rule
 from tests.segments.rig import FLOW, Rig, segment
@@ -63,6 +67,108 @@ async def test_an_init_object_that_nothing_needs_goes_as_others_do(rig: Rig) -> 
     await rig.collector.sweep()
     await rig.client.post(path, segment("more", "[1:0_2:0)", init_object_id="unused"), expect=400)
     assert (await rig.client.get("/objects/used")).json()["referenced_by_flows"] == [FLOW]
+
+
+async def allocations(rig: Rig) -> list[Allocation]:
+    return (await rig.store.read(lambda tx: tx.scan(ALLOCATIONS, Query()))).rows
+
+
+@rule("TMO-3")
+async def test_an_allocation_whose_life_is_longer_by_now_is_still_collected(rig: Rig) -> None:
+    """`TAMS_MIN_OBJECT_TIMEOUT` was raised after the object was allocated."""
+    rig.catalog.put(FLOW)
+    await rig.allocate("x")
+    await rig.upload("x", b"media")
+    (allocated,) = await allocations(rig)
+    common = replace(rig.parts.common, min_object_timeout=1200)
+    longer = Collector(rig.store, rig.parts.objects, clock=rig.clock, common=common, interval=30)
+    rig.clock.advance(seconds=600)
+    for _ in range(2):
+        await longer.sweep()
+        assert await rig.store.read(lambda tx: tx.get(OBJECTS, ("x",))) is not None
+    rig.clock.advance(seconds=600)
+    await longer.sweep()
+    assert (await rig.store.read(lambda tx: tx.get(OBJECTS, ("x",))), await allocations(rig)) == (None, [])
+    (waiting,) = await garbage(rig)
+    rig.clock.now = waiting.due
+    await longer.sweep()
+    assert await rig.objects.head(waiting.storage_key) is None
+    await rig.allocate(allocated.object_id)
+
+
+@rule("TMO-3", "STO-4")
+async def test_an_id_that_was_allocated_anew_has_the_whole_time_again(rig: Rig) -> None:
+    rig.catalog.put(FLOW)
+    await rig.allocate("x")
+    await rig.client.post(f"/flows/{FLOW}/segments", segment("x", "[0:0_1:0)"))
+    await rig.client.delete(f"/flows/{FLOW}/segments")
+    rig.clock.advance(seconds=599)
+    await rig.allocate("x")
+    rig.clock.advance(seconds=1)
+    await rig.collector.sweep()
+    (again,) = await allocations(rig)
+    rig.clock.now = again.due - 1
+    await rig.collector.sweep()
+    assert await allocations(rig) == [again]
+    rig.clock.advance(seconds=1)
+    await rig.collector.sweep()
+    assert await allocations(rig) == []
+    assert await rig.store.read(lambda tx: tx.get(OBJECTS, ("x",))) is None
+
+
+@rule("TMO-2", "INS-11")
+@pytest.mark.parametrize("how", ["segment", "instance"])
+async def test_an_upload_that_comes_after_the_removal_is_removed_too(rig: Rig, how: str) -> None:
+    rig.catalog.put(FLOW)
+    body = {"object_ids": ["x"]}
+    place = (await rig.client.post(f"/flows/{FLOW}/storage", body)).json()["media_objects"][0]
+    url, kind = place["put_url"]["url"], {"content-type": place["put_url"]["content-type"]}
+    await rig.client.send("PUT", url, body=b"media", headers=kind, expect=200)
+    await rig.client.post(f"/flows/{FLOW}/segments", segment("x", "[0:0_1:0)"))
+    known = await rig.store.read(lambda tx: tx.get(OBJECTS, ("x",)))
+    assert known is not None
+    key = str(known.storage_key)
+    if how == "segment":
+        await rig.client.delete(f"/flows/{FLOW}/segments")
+    else:
+        await rig.client.post("/objects/x/instances", {"url": "https://media.example/x", "label": "elsewhere"})
+        await rig.client.delete(f"/objects/x/instances?storage_id={rig.objects.backend.id}")
+    await rig.collector.sweep()
+    assert await rig.objects.head(key) is None
+    rig.clock.advance(seconds=300)  # for so long the URL is promised to work
+    await rig.client.send("PUT", url, body=b"retried", headers=kind, expect=200)
+    (last,) = await garbage(rig)
+    rig.clock.now = last.due - 1
+    await rig.client.send("PUT", url, body=b"too late", headers=kind, expect=403)
+    await rig.collector.sweep()
+    assert await rig.objects.head(key) is not None
+    rig.clock.advance(seconds=1)
+    await rig.collector.sweep()
+    assert (await rig.objects.head(key), await garbage(rig)) == (None, [])
+
+
+async def test_what_could_not_be_removed_at_first_is_still_removed_twice(rig: Rig) -> None:
+    stubborn = path_of(rig.objects.directory, "bad")
+    stubborn.mkdir(parents=True)
+    row = Garbage(rig.clock.now, "bad", rig.objects.backend.id, created=rig.clock.now)
+    await rig.store.run(lambda tx: tx.insert(GARBAGE, [row]))
+    await rig.collector.sweep()
+    stubborn.rmdir()
+    (left,) = await garbage(rig)
+    rig.clock.now = left.due
+    await rig.collector.sweep()
+    (last,) = await garbage(rig)
+    assert (last.tries, last.due - row.created > 3600 * 10**9) == (0, True)
+
+
+async def test_old_objects_are_removed_once(rig: Rig) -> None:
+    """Nobody can upload them any more."""
+    rig.catalog.put(FLOW)
+    await rig.add("[0:0_1:0)")
+    rig.clock.advance(seconds=5000)
+    await rig.client.delete(f"/flows/{FLOW}/segments")
+    await rig.collector.sweep()
+    assert await garbage(rig) == []
 
 
 async def test_it_looks_when_asked(rig: Rig) -> None:

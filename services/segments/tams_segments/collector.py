@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from tams_common.clock import SECOND, Clock
+from tams_common.config import Common
 from tams_common.errors import Conflict, Unavailable
 from tams_common.objects import Objects
+from tams_common.objects.validity import valid_for
 from tams_common.store import Query, Store, Table, Tx
 from tams_segments.removal import discard
 from tams_segments.tables import (
@@ -26,8 +29,8 @@ Due = TypeVar("Due", Allocation, Garbage, Tombstone)
 
 BATCH: Final = 200
 UPLOAD_GRACE: Final = 3600 * SECOND
-"""Bytes of an allocation that was never registered go so much later than the allocation itself: by then its upload URL
-has expired, and what was on its way has come in."""
+"""How long an upload may still be coming in after its URL has expired: bytes that it could bring back are removed for
+the last time after that."""
 _AT_ONCE: Final = 8
 """Removals under way: a backend is far away, and a long flow has a million objects."""
 _FIRST_RETRY: Final = 30 * SECOND
@@ -38,16 +41,17 @@ _log = structlog.get_logger(__name__)
 class Collector:
     """Sweeps rows that are due, from the oldest one on. Every step can be repeated, so several collectors do no harm.
 
-    `interval` is in seconds, `lifetime` is `min_object_timeout` in seconds.
+    `interval` is in seconds.
     """
 
     def __init__(
-        self, store: Store, backends: Sequence[Objects], *, clock: Clock, lifetime: int, interval: float
+        self, store: Store, backends: Sequence[Objects], *, clock: Clock, common: Common, interval: float
     ) -> None:
         self._store = store
         self._backends: dict[str, Objects] = {objects.backend.id: objects for objects in backends}
         self._clock = clock
-        self._lifetime = lifetime * SECOND
+        self._lifetime = common.min_object_timeout * SECOND
+        self._writable = valid_for(common.min_presigned_url_timeout) * SECOND + UPLOAD_GRACE
         self._interval = interval
         self._asked = asyncio.Event()
 
@@ -87,11 +91,16 @@ class Collector:
         await self._store.run(lambda tx: step(tx, rows))
 
     def _expire(self, tx: Tx, rows: Sequence[Allocation]) -> None:
-        """Removes objects that are still not registered; registration writes the same rows, so one wins (TMO-6)."""
+        """Removes objects that are still not registered; registration writes the same rows, so one wins (TMO-6).
+
+        What is promised a longer life by now than when it was allocated, or was allocated anew, gets its turn later.
+        """
         now = self._clock()
         objects = tx.get_many(OBJECTS, ((row.object_id,) for row in rows)).values()
-        unused = [known for known in objects if known.state == "allocated" and known.created + self._lifetime <= now]
-        discard(tx, unused, due=now + UPLOAD_GRACE)
+        ends = [(known, known.created + self._lifetime) for known in objects if known.state == "allocated"]
+        discard(tx, [known for known, end in ends if end <= now], due=now + UPLOAD_GRACE)
+        later = {(end, known.id) for known, end in ends if end > now}
+        tx.insert(ALLOCATIONS, [Allocation(*key) for key in later - tx.get_many(ALLOCATIONS, later).keys()])
         tx.delete(ALLOCATIONS, [(row.due, row.object_id) for row in rows])
 
     def _bury(self, tx: Tx, rows: Sequence[Tombstone]) -> None:
@@ -106,16 +115,24 @@ class Collector:
         """Removes bytes, then the rows that ask for it; what fails is put off, so that it does not stop the rest."""
         at_once = asyncio.Semaphore(_AT_ONCE)
         removed = await asyncio.gather(*(self._remove_bytes(row, at_once) for row in rows))
-        failed = [row for row, done in zip(rows, removed, strict=True) if not done]
         now = self._clock()
+        left = [self._left(row, now) if done else _put_off(row, now) for row, done in zip(rows, removed, strict=True)]
 
         def settle(tx: Tx) -> None:
             # Another collector may have settled the same rows: what it put off must not be put off twice.
             known = tx.get_many(GARBAGE, (GARBAGE.key_of(row) for row in rows))
             tx.delete(GARBAGE, known)
-            tx.insert(GARBAGE, [_put_off(row, now) for row in failed if GARBAGE.key_of(row) in known])
+            tx.insert(
+                GARBAGE,
+                [after for row, after in zip(rows, left, strict=True) if after and GARBAGE.key_of(row) in known],
+            )
 
         await self._store.run(settle)
+
+    def _left(self, row: Garbage, now: int) -> Garbage | None:
+        """What is still to be done for bytes that were removed: once more, when no upload can bring them back."""
+        last = row.created + self._writable
+        return Garbage(last, row.storage_key, row.storage_id) if last > now else None
 
     async def _remove_bytes(self, row: Garbage, at_once: asyncio.Semaphore) -> bool:
         objects = self._backends.get(row.storage_id)
@@ -135,4 +152,4 @@ class Collector:
 
 def _put_off(row: Garbage, now: int) -> Garbage:
     wait = min(_FIRST_RETRY * 2 ** min(row.tries, 16), _LAST_RETRY)
-    return Garbage(now + wait, row.storage_key, row.storage_id, row.tries + 1)
+    return replace(row, due=now + wait, tries=row.tries + 1)

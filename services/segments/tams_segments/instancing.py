@@ -10,7 +10,8 @@ from tams_common.ids import IdSource, StorageId
 from tams_common.objects import Copies, Objects
 from tams_common.store import Store, Tx
 from tams_segments.instances import Controlled, Instance, Uncontrolled, controlled, instances_of, with_instances
-from tams_segments.tables import COPIES, GARBAGE, OBJECTS, CopyJob, Garbage, MediaObject
+from tams_segments.removal import garbage_of
+from tams_segments.tables import COPIES, GARBAGE, OBJECTS, CopyJob, MediaObject
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -84,7 +85,7 @@ class Instances:
             )
         tx.update(OBJECTS, [with_instances(known, left)])
         if isinstance(found, Controlled) and found.ready:
-            tx.insert(GARBAGE, [Garbage(self._clock(), found.storage_key, found.storage_id)])
+            tx.insert(GARBAGE, [garbage_of(known, found, due=self._clock())])
 
     def _find(self, instances: Iterable[Instance], wanted: Named) -> Instance:
         """The one instance that is `wanted`; a label of one that is not controlled goes before that of a backend."""

@@ -8,7 +8,7 @@ import msgspec
 from tams_common.ids import FlowId
 from tams_common.store import Tx
 from tams_segments.heads import advanced, extent
-from tams_segments.instances import controlled
+from tams_segments.instances import Controlled, controlled
 from tams_segments.repository import edges
 from tams_segments.tables import GARBAGE, HEADS, INIT_USES, OBJECTS, SEGMENTS, Garbage, Head, InitUse, MediaObject
 from tams_segments.timeline import Span
@@ -39,8 +39,13 @@ def discard(tx: Tx, objects: Iterable[MediaObject], *, due: int) -> None:
     """Removes objects, and has the collector remove the bytes of all their controlled instances at `due` (ns)."""
     gone = list(objects)
     tx.delete(OBJECTS, [(known.id,) for known in gone])
-    bytes_of = [one for known in gone for one in controlled(known)]
-    tx.insert(GARBAGE, [Garbage(due, one.storage_key, one.storage_id) for one in bytes_of])
+    tx.insert(GARBAGE, [garbage_of(known, one, due=due) for known in gone for one in controlled(known)])
+
+
+def garbage_of(known: MediaObject, instance: Controlled, *, due: int) -> Garbage:
+    """The bytes of an instance that the object has no more, to be removed at `due` (ns)."""
+    created = 0 if known.allocated_for is None else known.created
+    return Garbage(due, instance.storage_key, instance.storage_id, created=created)
 
 
 def _release(tx: Tx, flow_id: FlowId, *, lost: Counter[str], now: int) -> None:

@@ -37,13 +37,12 @@ from tams_segments.writing import Registrar
 def build(config: SegmentsConfig, parts: Parts) -> Built:
     """Puts the service together."""
     store, backends, common, clock, new_id = parts.store, parts.objects, parts.common, parts.clock, parts.new_id
-    lifetime = common.min_object_timeout
     labels = frozenset(objects.backend.label for objects in backends if objects.backend.label is not None)
     flows = FlowDirectory(parts.peers["catalog"])
     relay = Relay(store, parts.bus, clock=clock, new_id=new_id)
-    collector = Collector(store, backends, clock=clock, lifetime=lifetime, interval=config.collect_interval)
+    collector = Collector(store, backends, clock=clock, common=common, interval=config.collect_interval)
     registrar = Registrar(store, clock=clock, new_id=new_id, labels=labels)
-    allocator = Allocator(store, backends, clock=clock, new_id=new_id, lifetime=lifetime)
+    allocator = Allocator(store, backends, clock=clock, new_id=new_id, lifetime=common.min_object_timeout)
     pace = Pace(budget=config.delete_budget, interval=config.delete_interval, spare=config.delete_rest)
     tools = Tools(clock, new_id, batch=config.delete_batch, lifetime=config.delete_expiry * 3600)
     deleter = Deleter(store, tools=tools, pace=pace)

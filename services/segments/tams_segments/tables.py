@@ -90,12 +90,17 @@ class Allocation(msgspec.Struct, frozen=True):
 
 
 class Garbage(msgspec.Struct, frozen=True):
-    """Bytes that nothing refers to any more, to be removed at `due` (ns) or later; `tries` counts failures."""
+    """Bytes that nothing refers to any more, to be removed at `due` (ns) or later; `tries` counts failures.
+
+    `created` is the moment (ns) from which an upload URL for them has worked, 0 for none: as long as that may bring
+    them back they are removed once more.
+    """
 
     due: int
     storage_key: str
     storage_id: str
     tries: int = 0
+    created: int = 0
 
 
 class CopyJob(msgspec.Struct, frozen=True):
@@ -171,7 +176,7 @@ SEGMENTS: Final = Table(
 OBJECTS: Final = Table("objects", MediaObject, key=("id",), paging=Small())
 INIT_USES: Final = Table("init_uses", InitUse, key=("init_object_id", "flow_id"), paging=Windowed())
 ALLOCATIONS: Final = Table("allocations", Allocation, key=("due", "object_id"), paging=Windowed())
-GARBAGE: Final = Table("garbage", Garbage, key=("due", "storage_key"), paging=Windowed())
+GARBAGE: Final = Table("garbage", Garbage, key=("due", "storage_key"), paging=Windowed(), version=2)
 COPIES: Final = Table("copies", CopyJob, key=("due", "storage_key"), paging=Windowed())
 FLOWS: Final = Table("flows", FlowRow, key=("flow_id",))
 DELETION_REQUESTS: Final = Table(
