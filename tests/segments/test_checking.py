@@ -1,7 +1,8 @@
 """`tams storage check`: the tables against the stored bytes, both ways (TMO-2, TMO-3)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,11 +12,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tams_common.clock import SECOND, system_clock
+from tams_common.errors import NotFound
+from tams_common.objects import Upload
 from tams_common.objects.checking import Options, Report
+from tams_common.objects.local.files import path_of
+from tams_common.objects.port import STALLED
 from tams_common.runtime.cli import main
 from tams_common.store import Tx
 from tams_segments.checking import check_storage
 from tams_segments.tables import OBJECTS
+from tams_segments.upkeep import Upkeep
 from tests.segments.rig import FLOW, Catalog, Rig, running, seconds
 from tests.stores import environ_of
 
@@ -27,13 +33,20 @@ HOUR = 3600 * SECOND
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with running(tmp_path / "media", directory=tmp_path, catalog=Catalog()) as made:
         made.catalog.put(FLOW)
+        await started(made)
         yield made
 
 
-async def check(rig: Rig, *, repair: bool = False) -> Report:
-    """What a check finds an hour after everything was stored."""
-    options = Options(grace=GRACE, repair=repair)
-    return await check_storage(rig.store, [rig.objects], options=options, clock=lambda: system_clock() + HOUR)
+async def check(rig: Rig, *, repair: bool = False, force: bool = False, later: int = HOUR) -> Report:
+    """What a check finds an hour (ns) after everything was stored."""
+    options = Options(grace=GRACE, repair=repair, force=force)
+    return await check_storage(rig.store, [rig.objects], options=options, clock=lambda: system_clock() + later)
+
+
+async def started(rig: Rig) -> None:
+    """What the first start leaves behind: the store's mark."""
+    upkeep = next(behaviour for behaviour in rig.built.behaviours if isinstance(behaviour, Upkeep))
+    assert await upkeep.look()
 
 
 async def key_of(rig: Rig, name: str) -> str:
@@ -117,12 +130,27 @@ async def test_young_bytes_are_left_alone(rig: Rig) -> None:
     assert await rig.objects.head(orphan) is not None
 
 
-async def test_tables_that_know_nothing_remove_nothing(rig: Rig) -> None:
-    await upload(rig, orphan := str(uuid4()))
+async def test_no_more_than_a_share_is_removed_without_force(rig: Rig) -> None:
+    """Tables from a backup do not know what was stored since."""
+    await media(rig, 3)
+    orphans = [str(uuid4()) for _ in range(11)]
+    await upload(rig, *orphans)
     report = await check(rig, repair=True)
-    assert not report.agrees
-    assert "another store" in report.backends[0].unknown
-    assert await rig.objects.head(orphan) is not None
+    (sums,) = report.backends
+    assert (report.agrees, sums.orphaned, sums.removed) == (False, 11, 0)
+    assert "11 of 14 objects" in sums.refused
+    assert "--force" in sums.refused
+    await rig.objects.delete(orphans[0])
+    assert (await check(rig, repair=True)).backends[0].removed == 10
+    await upload(rig, *orphans)
+    report = await check(rig, repair=True, force=True)
+    assert (report.agrees, report.backends[0].removed) == (True, 11)
+
+
+async def test_a_tenth_may_be_removed_where_there_is_much(rig: Rig) -> None:
+    await media(rig, 108)
+    await upload(rig, *[str(uuid4()) for _ in range(12)])
+    assert (await check(rig, repair=True)).backends[0].removed == 12
 
 
 async def test_instances_in_a_backend_that_is_not_configured_are_told_of(rig: Rig) -> None:
@@ -139,13 +167,51 @@ async def test_instances_in_a_backend_that_is_not_configured_are_told_of(rig: Ri
     assert not report.agrees
 
 
-async def test_a_damaged_file_is_told_of(rig: Rig) -> None:
-    await media(rig, 2)
-    damaged = next(path for path in rig.objects.directory.rglob("*") if path.is_file() and len(path.name) == 64)
-    damaged.write_bytes(b"")
-    report = await check(rig)
+async def test_damaged_files_are_told_of_and_the_rest_is_checked(rig: Rig) -> None:
+    names = await media(rig, 4)
+    keys = [await key_of(rig, name) for name in names]
+    path_of(rig.objects.directory, keys[0]).write_bytes(b"")
+    path_of(rig.objects.directory, keys[1]).write_bytes(b"cut off")
+    await rig.objects.delete(keys[2])
+    await upload(rig, unknown := str(uuid4()))
+    path_of(rig.objects.directory, unknown).write_bytes(b"")
+    report = await check(rig, repair=True)
     assert not report.agrees
-    assert "damaged" in report.backends[0].unknown
+    (sums,) = report.backends
+    assert (sums.unknown, sums.refused, sums.damaged, sums.missing, sums.stored) == ("", "", 3, 1, 1)
+    damaged = {(found.key, found.object_id) for found in report.findings if found.kind == "damaged"}
+    assert damaged == {(keys[0], names[0]), (keys[1], names[1]), ("", None)}
+    for found in report.findings:
+        assert found.kind == "missing" or (rig.objects.directory / found.file).is_file()
+
+
+async def test_uploads_that_were_cut_off_are_abandoned_after_a_day(rig: Rig) -> None:
+    await media(rig, 1)
+    upload = await rig.objects.begin(str(uuid4()), content_type="video/mp2t", size=100)
+    await rig.objects.append(upload, b"x" * 50, at=0)
+    report = await check(rig)
+    assert (report.agrees, report.backends[0].unfinished, report.backends[0].abandoned) == (True, 1, 0)
+    report = await check(rig, later=STALLED + HOUR)
+    (found,) = report.findings
+    assert (found.kind, found.size, found.removed, report.agrees) == ("abandoned", 50, False, False)
+    report = await check(rig, repair=True, later=STALLED + HOUR)
+    assert (report.agrees, report.backends[0].removed) == (True, 1)
+    with pytest.raises(NotFound):
+        await rig.objects.arrived(upload)
+
+
+async def test_upkeep_removes_uploads_that_were_cut_off_and_no_others(rig: Rig) -> None:
+    def begin() -> Awaitable[Upload]:
+        return rig.objects.begin(str(uuid4()), content_type="video/mp2t", size=100)
+
+    old, young = await begin(), await begin()
+    for part in rig.objects.directory.glob("*/*.part"):
+        moment = rig.clock.now - (STALLED + SECOND if old.id in part.name else STALLED - SECOND)
+        os.utime(part, ns=(moment, moment))
+    await started(rig)
+    with pytest.raises(NotFound):
+        await rig.objects.arrived(old)
+    assert await rig.objects.arrived(young) == 0
 
 
 class Tams:
@@ -167,17 +233,21 @@ async def test_the_command_prints_a_table_and_a_report(rig: Rig, tmp_path: Path)
     await rig.objects.delete(lost)
     tams = Tams(tmp_path)
     result = await asyncio.to_thread(lambda: tams.check(status=1))
-    titles, row, finding = result.output.splitlines()
+    titles, row, finding, advice, verdict = result.output.splitlines()
     assert titles.split()[:6] == ["backend", "id", "instances", "stored", "bytes", "missing"]
-    assert row.split()[2:] == ["2", "1", "5", "1", "0", "0"]
-    assert finding == f"missing: {lost} of object {names[0]}"
+    assert row.split()[2:] == ["2", "1", "5", "1", "0", "0", "0", "0"]
+    assert finding == f"missing in local: {lost} of object {names[0]}"
+    assert advice.startswith("missing: ")
+    assert verdict == "tables and storage do not agree"
     report: dict[str, Any] = msgspec.json.decode(
         (await asyncio.to_thread(lambda: tams.check("--json", status=1))).output
     )
     found = msgspec.convert(report, Report)
     assert [(each.kind, each.object_id) for each in found.findings] == [("missing", names[0])]
     await upload(rig, lost)
-    await asyncio.to_thread(lambda: tams.check("--repair", status=0))
+    result = await asyncio.to_thread(lambda: tams.check("--repair", status=0))
+    assert result.output.splitlines()[2:] == ["tables and storage agree"]
+    await asyncio.to_thread(lambda: tams.check("--force", status=2))
 
 
 def test_tables_that_are_not_migrated_are_not_checked(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
+from tams_common.errors import Unavailable
 from tams_common.ids import StorageId
+from tams_common.timerange import NS
 
 
 class Backend(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -129,6 +131,10 @@ class ServesBytes(Protocol):
         """Opens an object; raises `NotFound` or `RangeNotSatisfiable`."""
         ...
 
+    async def tidy(self) -> None:
+        """Removes uploads that were cut off longer than `STALLED` ago; to be called now and then."""
+        ...
+
 
 _MIB: Final = 1024 * 1024
 _PART: Final = 16 * _MIB
@@ -198,20 +204,76 @@ class Copies(Protocol):
         ...
 
 
+class Damaged(Unavailable):
+    """Stored bytes that cannot be read any more; `file` is where they lie."""
+
+    def __init__(self, detail: str, *, file: str) -> None:
+        super().__init__(detail)
+        self.file = file
+
+
 class Entry(msgspec.Struct, frozen=True):
-    """A stored object as a listing has it: size in bytes, `modified` in ns since the epoch."""
+    """A stored object as a listing has it: size in bytes, `modified` in ns since the epoch.
+
+    Of one that is damaged neither key nor size can be told, only the `file` (`Damaged`).
+    """
 
     key: str
     size: int
     modified: int
+    file: str = ""
+
+
+STALLED: Final = 24 * 3600 * NS
+"""Nanoseconds after which an upload that nobody goes on with is taken for one that was cut off."""
+
+
+class Unfinished(msgspec.Struct, frozen=True):
+    """An upload that is not complete: `id` is what the backend calls it, of a copy that is `Upload.id`.
+
+    `modified` (ns) is its latest write, or its beginning where the backend only tells that; `size` is in bytes. `key`
+    and `size` may be unknown (empty, 0); `file` is where it lies, if that is a file.
+    """
+
+    id: str
+    modified: int
+    key: str = ""
+    size: int = 0
+    file: str = ""
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """The mark that a store leaves in a backend: the store's own id, and the id by which it declares the backend.
+
+    Two stores, or two backends of one, that share a place would each take the other's bytes for orphans.
+    """
+
+    store: str
+    backend: str
 
 
 @runtime_checkable
 class Lists(Protocol):
-    """A backend that can tell all it holds, as a check of the index against the bytes needs it."""
+    """A backend that can tell all it holds and whose it is, as a check of the index against the bytes needs it."""
 
     def entries(self) -> AsyncIterator[Entry]:
         """Every object that is complete, in no promised order; those that come or go meanwhile may be missing."""
+        ...
+
+    def unfinished(self) -> AsyncIterator[Unfinished]:
+        """Every upload that is not complete."""
+        ...
+
+    async def abandon(self, upload: Unfinished) -> None:
+        """Gives such an upload up and frees its bytes; one that does not exist is no error."""
+        ...
+
+    async def owner(self) -> Owner | None:
+        """Whose mark it bears."""
+        ...
+
+    async def mark(self, owner: Owner) -> Owner:
+        """Leaves the mark of `owner` unless there is one; returns the one that is there then."""
         ...
 
 
@@ -219,12 +281,14 @@ class Condition(msgspec.Struct, frozen=True):
     """What an operator is told of a backend; every text is empty where it does not apply.
 
     `state`: `ready`, `absent`, `created`, or why it cannot be used. `cors`: `ready`, `applied`, `absent` or `differs`.
+    `owner` is whose mark it bears, None without one.
     """
 
     place: str
     state: str
     cors: str = ""
     versions: str = ""
+    owner: Owner | None = None
 
 
 @runtime_checkable

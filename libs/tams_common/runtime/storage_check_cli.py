@@ -8,10 +8,10 @@ from typing import Final
 import click
 import msgspec
 
-from tams_common.clock import system_clock
+from tams_common.clock import date_time, system_clock
 from tams_common.config import Common, read
 from tams_common.errors import StartRefused
-from tams_common.objects.checking import Options, Report, Sums
+from tams_common.objects.checking import Finding, Kind, Options, Report, Sums
 from tams_common.runtime import registry
 from tams_common.runtime.aligned import print_aligned
 from tams_common.runtime.service import AnyService, StorageCheck
@@ -19,9 +19,18 @@ from tams_common.runtime.service import AnyService, StorageCheck
 _STORE = click.option("--store", default=None, metavar="URL", help="Where the tables are; otherwise TAMS_STORE_URL.")
 _OBJECTS = click.option("--objects", default=None, metavar="URL", help="The backends; otherwise TAMS_OBJECTS_URL.")
 _TITLES: Final = (
-    *("backend", "id", "instances", "stored", "bytes", "missing", "orphaned", "removed"),
-    *("waiting", "young", "foreign", "not known because"),
+    *("backend", "id", "instances", "stored", "bytes", "missing", "damaged", "orphaned", "abandoned", "removed"),
+    *("waiting", "young", "foreign", "unfinished"),
 )
+_MEANING: Final[dict[Kind, str]] = {
+    "missing": "the bytes of an object are not there, downloads fail: bring them back from a backup, or delete the "
+    "instance or the segments",
+    "damaged": "a file cannot be read: bring it back from a backup, or delete the instance or the segments; one "
+    "without an object can be removed by hand",
+    "orphaned": "no object has these bytes: `tams storage check --repair` removes them",
+    "abandoned": "an upload was cut off more than a day ago: `tams storage check --repair` removes what has arrived",
+}
+"""What a finding is to an operator, and what can be done."""
 _SHOWN: Final = 100
 """Findings that are listed one by one; `--json` has them all."""
 
@@ -29,17 +38,22 @@ _SHOWN: Final = 100
 @click.command()
 @_STORE
 @_OBJECTS
-@click.option("--repair", is_flag=True, help="Remove bytes that nothing refers to, once they are old enough.")
+@click.option("--repair", is_flag=True, help="Remove orphaned bytes that are old enough, and abandoned uploads.")
+@click.option("--force", is_flag=True, help="With --repair: also where that is more than a tenth of all objects.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
-def check(store: str | None, objects: str | None, *, repair: bool, as_json: bool) -> None:
+def check(store: str | None, objects: str | None, *, repair: bool, force: bool, as_json: bool) -> None:
     """Compare the tables with the stored bytes, both ways; exit status 1 when they do not agree in the end.
 
-    Bytes count as young, and stay, for as long as an object that is not registered is kept (TAMS_MIN_OBJECT_TIMEOUT).
-    The store may be running meanwhile.
+    The store may be running meanwhile. Nothing is changed without --repair, which never touches an object's bytes.
+
+    Of the bytes that no object has, those are left alone that the store is about to remove by itself (waiting), that
+    are younger than TAMS_MIN_OBJECT_TIMEOUT (young), or that are not this store's (foreign).
     """
+    if force and not repair:
+        raise click.UsageError("--force goes with --repair")
     given = {"TAMS_STORE_URL": store, "TAMS_OBJECTS_URL": objects}
     environ = dict(os.environ) | {name: url for name, url in given.items() if url}
-    report = asyncio.run(_check(read(Common, "TAMS_", environ=environ), repair=repair))
+    report = asyncio.run(_check(read(Common, "TAMS_", environ=environ), repair=repair, force=force))
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:
@@ -48,7 +62,7 @@ def check(store: str | None, objects: str | None, *, repair: bool, as_json: bool
         raise SystemExit(1)
 
 
-async def _check(common: Common, *, repair: bool) -> Report:
+async def _check(common: Common, *, repair: bool, force: bool) -> Report:
     from tams_common.runtime import wiring
 
     service, check_storage = _service()
@@ -63,7 +77,7 @@ async def _check(common: Common, *, repair: bool) -> Report:
         missing = await store.unmigrated()
         if missing:
             raise StartRefused(f"tables are not migrated: {', '.join(missing)}; run `tams tables migrate`")
-        options = Options(grace=common.min_object_timeout, repair=repair)
+        options = Options(grace=common.min_object_timeout, repair=repair, force=force)
         return await check_storage(store, backends, options=options, clock=system_clock)
 
 
@@ -76,14 +90,37 @@ def _service() -> tuple[AnyService, StorageCheck]:
 
 def _print(report: Report) -> None:
     print_aligned(_TITLES, [_cells(sums) for sums in report.backends])
+    names = {sums.storage_id: sums.label or sums.storage_id for sums in report.backends}
     for finding in report.findings[:_SHOWN]:
-        of = f" of object {finding.object_id}" if finding.object_id else ""
-        click.echo(f"{finding.kind}: {finding.key}{of}{', removed' if finding.removed else ''}")
+        click.echo(f"{finding.kind} in {names[finding.storage_id]}: {_told(finding)}")
     if len(report.findings) > _SHOWN:
         click.echo(f"… and {len(report.findings) - _SHOWN} more; --json has them all")
+    left = {finding.kind for finding in report.findings if not finding.removed}
+    for kind, meaning in _MEANING.items():
+        if kind in left:
+            click.echo(f"{kind}: {meaning}")
+    for sums in report.backends:
+        if sums.unknown:
+            click.echo(f"{names[sums.storage_id]} could not be compared: {sums.unknown}")
+        if sums.refused:
+            click.echo(f"{names[sums.storage_id]} was not repaired: {sums.refused}")
+    click.echo("tables and storage agree" if report.agrees else "tables and storage do not agree")
+
+
+def _told(finding: Finding) -> str:
+    """What is known of one finding, in one line."""
+    words = [finding.key or f"file {finding.file}"]
+    if finding.object_id:
+        words.append(f"of object {finding.object_id}")
+    if finding.key and finding.file:
+        words.append(f"in file {finding.file}")
+    if finding.modified:
+        words.append(f"({finding.size} bytes, written {date_time(finding.modified)})")
+    return f"{' '.join(words)}{', removed' if finding.removed else ''}"
 
 
 def _cells(sums: Sums) -> tuple[str, ...]:
-    counts = (sums.instances, sums.stored, sums.bytes, sums.missing, sums.orphaned, sums.removed)
-    left = (sums.waiting, sums.young, sums.foreign)
-    return (sums.label, sums.storage_id, *map(str, counts), *(str(count or "") for count in left), sums.unknown)
+    counts = (sums.instances, sums.stored, sums.bytes, sums.missing, sums.damaged, sums.orphaned, sums.abandoned)
+    left = (sums.waiting, sums.young, sums.foreign, sums.unfinished)
+    found = (*counts, sums.removed)
+    return (sums.label, sums.storage_id, *map(str, found), *(str(count or "") for count in left))

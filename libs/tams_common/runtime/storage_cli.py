@@ -10,14 +10,14 @@ import click
 from tams_common.config import Common, read
 from tams_common.errors import StartRefused, Unavailable
 from tams_common.objects import Backend, Objects
-from tams_common.objects.port import Condition, Prepares
+from tams_common.objects.port import Condition, Owner, Prepares
 from tams_common.runtime.aligned import print_aligned
 from tams_common.runtime.storage_check_cli import check
 
 _Work: TypeAlias = Callable[[Prepares], Awaitable[Condition]]
 
 _OBJECTS = click.option("--objects", default=None, metavar="URL", help="The backends; otherwise TAMS_OBJECTS_URL.")
-_TITLES: Final = ("backend", "id", "default", "place", "state", "browsers", "old versions")
+_TITLES: Final = ("backend", "id", "default", "place", "state", "browsers", "old versions", "marked by")
 _GOOD: Final = frozenset({"ready", "created"})
 
 
@@ -54,7 +54,14 @@ def _print(found: list[tuple[Backend, Condition]]) -> None:
 def _cells(backend: Backend, condition: Condition) -> tuple[str, ...]:
     default = "yes" if backend.default_storage else ""
     told = (condition.place, condition.state, condition.cors, condition.versions)
-    return (backend.label or "", backend.id, default, *told)
+    return (backend.label or "", backend.id, default, *told, _marked(backend, condition.owner))
+
+
+def _marked(backend: Backend, owner: Owner | None) -> str:
+    """Whose mark a backend bears: several stores or backends must not share a place."""
+    if owner is None:
+        return ""
+    return f"store {owner.store}" + (f" as backend {owner.backend}" if owner.backend != backend.id else "")
 
 
 def _on_backends(url: str | None, work: _Work) -> list[tuple[Backend, Condition]]:

@@ -6,20 +6,26 @@ that no row of it names, belong to nothing and never will.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
 from tams_common.clock import SECOND, Clock, date_time
 from tams_common.errors import Unavailable
 from tams_common.ids import is_uuid
-from tams_common.objects import Objects
+from tams_common.objects import Lists, Objects
 from tams_common.objects.checking import Finding, Kind, Options, Report, Sums
-from tams_common.objects.port import Entry, Lists
+from tams_common.objects.port import STALLED, Damaged, Entry, Owner, Unfinished
 from tams_common.store import Query, Reader, Store
 from tams_segments.copy_jobs import progress_of
+from tams_segments.identity import store_id, whose
 from tams_segments.instances import controlled
 from tams_segments.tables import COPIES, GARBAGE, OBJECTS, ObjectState
+
+_FEW: Final = 10
+"""Orphans that a repair removes whatever their share is."""
+_SHARE: Final = 10
+"""More than one in so many stored objects are too many orphans: rather the tables are wrong, or old."""
 
 
 class Holding(NamedTuple):
@@ -30,56 +36,75 @@ class Holding(NamedTuple):
 
 
 class Index(NamedTuple):
-    """Every key that the store knows of a backend: of instances, and of bytes that wait for their removal."""
+    """What the store knows of a backend: keys of instances, and of bytes that wait for their removal, and the uploads
+    of copies that are on their way."""
 
     held: dict[str, Holding]
     waiting: set[str]
+    uploads: set[str]
 
 
 async def check_storage(store: Store, backends: Sequence[Objects], *, options: Options, clock: Clock) -> Report:
     """Compares, and repairs where `options` say so; raises `Unavailable` when the tables cannot be read."""
     read_at = clock()
-    indexes = await store.read(_indexes)
+    ours, indexes = await store.read(lambda tx: (store_id(tx) or "", _indexes(tx)))
     report = Report(date_time(read_at), [], [])
     for objects in backends:
-        index = indexes.pop(objects.backend.id, Index({}, set()))
-        check = _Check(objects, index, store=store, before=read_at - options.grace * SECOND)
-        await check.run(repair=options.repair)
+        check = _Check(objects, indexes[objects.backend.id], store=store, ours=ours, read_at=read_at)
+        await check.run(options)
         report.backends.append(check.sums)
         report.findings.extend(check.findings)
-    for storage_id, index in indexes.items():
-        known = len(index.held)
+    for storage_id in indexes.keys() - {objects.backend.id for objects in backends}:
+        known = len(indexes[storage_id].held)
         report.backends.append(Sums(storage_id=storage_id, instances=known, unknown="no such backend is configured"))
     return report
 
 
 class _Check:
-    """The check of one backend; bytes that were stored `before` (ns) are old."""
+    """The check of one backend for the store `ours`, whose tables were read at `read_at` (ns)."""
 
-    def __init__(self, objects: Objects, index: Index, *, store: Store, before: int) -> None:
+    def __init__(self, objects: Objects, index: Index, *, store: Store, ours: str, read_at: int) -> None:
         backend = objects.backend
         self.sums = Sums(storage_id=backend.id, label=backend.label or "", instances=len(index.held))
         self.findings: list[Finding] = []
         self._objects = objects
         self._index = index
         self._store = store
-        self._before = before
+        self._owner = Owner(ours, backend.id)
+        self._shared = False
+        self._read_at = read_at
 
-    async def run(self, *, repair: bool) -> None:
-        """Fills `sums` and `findings`; why something could not be done stands in `sums.unknown`."""
+    async def run(self, options: Options) -> None:
+        """Fills `sums` and `findings`; why something could not be done stands in `sums`."""
         if not isinstance(self._objects, Lists):
             self.sums.unknown = "this backend cannot tell what it holds"
             return
         try:
-            seen = {entry.key async for entry in self._objects.entries() if self._is_held(entry)}
-            await self._find_missing(seen)
-            if repair:
-                await self._remove_orphans()
+            await self._compare(self._objects, options)
         except Unavailable as error:
             self.sums.unknown = error.detail
 
-    def _is_held(self, entry: Entry) -> bool:
-        """Counts one stored object; whether an instance has it."""
+    async def _compare(self, lists: Lists, options: Options) -> None:
+        found = await lists.owner()
+        self._shared = found is not None and found != self._owner
+        if found is not None and self._shared:
+            self.sums.unknown = f"it bears the mark of {whose(found, self._owner)}: what is orphaned cannot be told"
+        seen, damaged, before = set[str](), set[str](), self._read_at - options.grace * SECOND
+        async for entry in lists.entries():
+            if entry.file:
+                damaged.add(entry.file)
+            elif self._is_held(entry, before=before):
+                seen.add(entry.key)
+        await self._find_missing(seen, damaged)
+        if options.repair:
+            self.sums.refused = self._refusal(found, force=options.force)
+        repair = options.repair and not self.sums.refused
+        if repair:
+            await self._remove_orphans()
+        await self._find_abandoned(lists, repair=repair)
+
+    def _is_held(self, entry: Entry, *, before: int) -> bool:
+        """Counts one stored object, which is old if it was stored `before` (ns); whether an instance has it."""
         sums = self.sums
         sums.stored += 1
         sums.bytes += entry.size
@@ -87,41 +112,73 @@ class _Check:
             return True
         if entry.key in self._index.waiting:
             sums.waiting += 1
-        elif not is_uuid(entry.key):
+        elif self._shared or not is_uuid(entry.key):
             sums.foreign += 1
-        elif entry.modified > self._before:
+        elif entry.modified > before:
             sums.young += 1
         else:
             sums.orphaned += 1
             sums.orphaned_bytes += entry.size
-            self.findings.append(self._finding("orphaned", entry.key, size=entry.size, modified=entry.modified))
+            self._find("orphaned", key=entry.key, size=entry.size, modified=entry.modified)
         return False
 
-    async def _find_missing(self, seen: set[str]) -> None:
-        """Of what was not listed, all that the index still has then, and that is really not there."""
+    async def _find_missing(self, seen: set[str], damaged: set[str]) -> None:
+        """Of what was not listed, all that the index still has then, and that is really not there or is damaged."""
         missed = {key: held for key, held in self._index.held.items() if held.expected and key not in seen}
         names = {(held.object_id,) for held in missed.values()}
         found = await self._store.read(lambda tx: tx.get_many(OBJECTS, names))
         still = {one.storage_key for known in found.values() for one in controlled(known)}
         for key in sorted(missed.keys() & still):
-            if await self._objects.head(key) is None:
-                self.sums.missing += 1
-                self.findings.append(self._finding("missing", key, object_id=missed[key].object_id))
+            try:
+                if await self._objects.head(key) is None:
+                    self._find("missing", key=key, object_id=missed[key].object_id)
+                    self.sums.missing += 1
+            except Damaged as error:
+                self._find("damaged", key=key, object_id=missed[key].object_id, file=error.file)
+                damaged.discard(error.file)
+                self.sums.damaged += 1
+        for file in sorted(damaged):
+            self._find("damaged", file=file)
+        self.sums.damaged += len(damaged)
+
+    def _refusal(self, found: Owner | None, *, force: bool) -> str:
+        """Why nothing is to be removed, empty where it may be: what is not certainly ours has to stay."""
+        sums = self.sums
+        if self._shared:
+            return "it is not this store's alone"
+        if found is None:
+            return "it bears no mark of this store yet: start the store once, which leaves one"
+        if not force and sums.orphaned > max(_FEW, sums.stored // _SHARE):
+            return (
+                f"{sums.orphaned} of {sums.stored} objects would go: tables that were restored from a backup do not "
+                "know what came after it; if these are the right ones, repeat with --repair --force"
+            )
+        return ""
 
     async def _remove_orphans(self) -> None:
-        orphans = [(at, finding) for at, finding in enumerate(self.findings) if finding.kind == "orphaned"]
-        if orphans and not self._index.held:
-            self.sums.unknown = (
-                "nothing is removed: the tables know of no object here, they may be those of another store"
-            )
-            return
-        for at, finding in orphans:
-            await self._objects.delete(finding.key)
-            self.sums.removed += 1
-            self.findings[at] = replace(finding, removed=True)
+        for at, finding in enumerate(self.findings):
+            if finding.kind == "orphaned":
+                await self._objects.delete(finding.key)
+                self.sums.removed += 1
+                self.findings[at] = replace(finding, removed=True)
 
-    def _finding(self, kind: Kind, key: str, **more: Any) -> Finding:  # noqa: ANN401 — members of Finding
-        return Finding(kind=kind, storage_id=self.sums.storage_id, key=key, **more)
+    async def _find_abandoned(self, lists: Lists, *, repair: bool) -> None:
+        async for upload in lists.unfinished():
+            self.sums.unfinished += 1
+            if self._is_abandoned(upload):
+                self.sums.abandoned += 1
+                if repair:
+                    await lists.abandon(upload)
+                    self.sums.removed += 1
+                told = {"file": upload.file, "size": upload.size, "modified": upload.modified}
+                self._find("abandoned", key=upload.key, removed=repair, **told)
+
+    def _is_abandoned(self, upload: Unfinished) -> bool:
+        is_ours = not self._shared and (not upload.key or is_uuid(upload.key))
+        return is_ours and upload.id not in self._index.uploads and upload.modified < self._read_at - STALLED
+
+    def _find(self, kind: Kind, **more: Any) -> None:  # noqa: ANN401 — members of Finding
+        self.findings.append(Finding(kind=kind, storage_id=self.sums.storage_id, **more))
 
 
 class _Known(NamedTuple):
@@ -139,9 +196,9 @@ class _Known(NamedTuple):
             yield one.storage_id, one.storage_key, Holding(self.id, one.ready and self.state != "allocated")
 
 
-def _indexes(tx: Reader) -> dict[str, Index]:
+def _indexes(tx: Reader) -> defaultdict[str, Index]:
     """All keys, by backend: of one snapshot, so that none is on its way from one table to the other."""
-    found: dict[str, Index] = defaultdict(lambda: Index({}, set()))
+    found: defaultdict[str, Index] = defaultdict(lambda: Index({}, set(), set()))
     rows: list[Any] = tx.select(OBJECTS, _Known._fields, query=Query()).rows
     for row in rows:
         for storage_id, key, holding in _Known(*row).holdings():
@@ -152,4 +209,5 @@ def _indexes(tx: Reader) -> dict[str, Index]:
         begun = progress_of(job)
         if begun is not None:
             found[job.storage_id].waiting.add(begun.upload.key)
+            found[job.storage_id].uploads.add(begun.upload.id)
     return found

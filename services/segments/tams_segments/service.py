@@ -30,6 +30,7 @@ from tams_segments.origins import Origins
 from tams_segments.outside import Outside
 from tams_segments.routes import Handlers, routes
 from tams_segments.tables import TABLES
+from tams_segments.upkeep import Upkeep
 from tams_segments.urls import UrlWriters
 from tams_segments.writing import Registrar
 
@@ -83,7 +84,8 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
         get_extent=GetExtent(store),
         render_segments=RenderSegments(store, writers),
     )
-    return Built(routes=routes(handlers), behaviours=(relay, collector, worker, copies, flow_events))
+    upkeep = Upkeep(store, backends, new_id=new_id)
+    return Built(routes=routes(handlers), behaviours=(relay, collector, worker, copies, flow_events, upkeep))
 
 
 def _copies(config: SegmentsConfig, parts: Parts) -> CopyWorker:

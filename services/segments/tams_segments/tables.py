@@ -163,6 +163,13 @@ class Tombstone(msgspec.Struct, frozen=True):
     incarnation: str
 
 
+class Identity(msgspec.Struct, frozen=True):
+    """What tells these tables from those of other stores that may use the same storage: one row, `name` is `store`."""
+
+    name: str
+    id: str
+
+
 HEADS: Final = Table("heads", Head, key=("flow_id",))
 SEGMENTS: Final = Table(
     "segments",
@@ -188,6 +195,7 @@ DELETION_REQUESTS: Final = Table(
     projections=(Projection("by_status", ("status",)), Projection("by_flow", ("flow_id",))),
 )
 TOMBSTONES: Final = Table("tombstones", Tombstone, key=("due", "flow_id"), paging=Windowed())
+IDENTITY: Final = Table("identity", Identity, key=("name",))
 
 TABLES: Final[tuple[AnyTable, ...]] = (
     HEADS,
@@ -200,6 +208,7 @@ TABLES: Final[tuple[AnyTable, ...]] = (
     FLOWS,
     DELETION_REQUESTS,
     TOMBSTONES,
+    IDENTITY,
     OUTBOX,
     LEASES,
     POSITIONS,

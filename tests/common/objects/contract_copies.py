@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tams_common.clock import SECOND, system_clock
 from tams_common.errors import InvalidInput, NotFound, PreconditionFailed, Unavailable
 from tams_common.objects import Copies, Lists, Upload
-from tams_common.objects.port import Prepares
+from tams_common.objects.port import Owner, Prepares
 from tests.common.objects.contract import TS, Place, get, put
 
 MIB = 1024 * 1024
@@ -180,6 +181,42 @@ class ListsContract:
         assert abs(found[keys[0]].modified - info.modified) < 2 * 10**9
         await place.objects.delete("copied")
         assert sorted([entry.key async for entry in place.objects.entries()]) == keys
+
+    async def test_what_is_not_complete_is_told_of_and_can_be_given_up(self, place: Place) -> None:
+        assert isinstance(place.objects, Lists)
+        copies = copies_of(place)
+        assert [upload async for upload in place.objects.unfinished()] == []
+        uploads = [await write(copies, key, data=media(17 * MIB)) for key in ("one", "one", "two")]
+        await put(place, "k", body=b"media")
+        found = {upload.id: upload async for upload in place.objects.unfinished()}
+        assert found.keys() == {upload.id for upload in uploads}
+        for upload in found.values():
+            assert abs(upload.modified - system_clock()) < 60 * SECOND
+        for _ in range(2):
+            await place.objects.abandon(found[uploads[0].id])
+        assert {upload.id async for upload in place.objects.unfinished()} == {uploads[1].id, uploads[2].id}
+        with pytest.raises(NotFound):
+            await copies.arrived(uploads[0])
+        assert (await copies.complete(uploads[1])).size == 17 * MIB
+
+    async def test_it_bears_the_mark_of_who_was_first(self, place: Place) -> None:
+        assert isinstance(place.objects, Lists)
+        first, second = Owner("store", "backend"), Owner("another", "backend")
+        assert await place.objects.owner() is None
+        assert await place.objects.mark(first) == first
+        assert await place.objects.mark(second) == first
+        assert await place.objects.owner() == first
+        assert [entry async for entry in place.objects.entries()] == []
+        if isinstance(place.objects, Prepares):
+            assert (await place.objects.condition()).owner == first
+
+    async def test_a_backend_that_is_down_tells_nothing(self, place: Place) -> None:
+        assert isinstance(place.objects, Lists)
+        await place.break_down()
+        with pytest.raises(Unavailable):
+            await place.objects.mark(Owner("store", "backend"))
+        with pytest.raises(Unavailable):
+            await place.objects.owner()
 
 
 class PreparesContract:

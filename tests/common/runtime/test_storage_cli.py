@@ -1,9 +1,12 @@
 """`tams storage` on a directory and on a real S3 store: what an operator types and reads."""
 
+import asyncio
 from pathlib import Path
 
 from click.testing import CliRunner
 
+from tams_common.objects.local import LocalObjects
+from tams_common.objects.port import Owner
 from tams_common.runtime.cli import main
 from tests import seaweed
 from tools.seaweed import write_storage_file
@@ -23,6 +26,21 @@ def test_a_directory_is_ready_by_itself(tmp_path: Path) -> None:
     assert line.startswith("local ")
     assert line.endswith(" ready")
     assert storage("status", objects=objects) == [titles, line]
+
+
+def test_whose_mark_a_place_bears_is_shown(tmp_path: Path) -> None:
+    objects = LocalObjects(tmp_path / "media", url_lifetime=300)
+    for backend, said in ((objects.backend.id, "store a"), ("b", "store a as backend b")):
+        asyncio.run(_marked(objects, Owner("a", backend)))
+        titles, line = storage("status", objects=f"local:{tmp_path / 'media'}")
+        assert titles.endswith("  marked by")
+        assert line.endswith(f"  {said}")
+        (tmp_path / "media" / "owner.json").unlink()
+
+
+async def _marked(objects: LocalObjects, owner: Owner) -> None:
+    await objects.open()
+    await objects.mark(owner)
 
 
 def test_buckets_are_made_and_opened_to_browsers_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Moving bytes between backends: streamed reads of one version, writes in parts that survive a crash, listings.
+"""Moving bytes between backends: streamed reads of one version, writes in parts that survive a crash.
 
 The parts of an upload lie in one temporary file beside the final one, which only misses its trailer. Who writes to it
 holds a lock: nobody who has opened it earlier, and comes back to it late, can write to what has become the object.
@@ -15,11 +15,9 @@ from typing import Final
 
 from tams_common.errors import InvalidInput, NotFound, PreconditionFailed, Unavailable
 from tams_common.objects.local import files
-from tams_common.objects.port import Entry, ObjectInfo, Upload
+from tams_common.objects.port import ObjectInfo, Upload
 
 CHUNK: Final = 1024 * 1024
-_HASH: Final = 64
-"""Characters of an object's file name."""
 
 
 def open_version(directory: Path, key: str, *, etag: str) -> files.OpenFile:
@@ -79,16 +77,6 @@ def abort(directory: Path, upload: Upload) -> None:
     """Removes the parts."""
     with files.disk():
         _part(directory, upload).unlink(missing_ok=True)
-
-
-def entries(directory: Path) -> Iterator[Entry]:
-    """Every object in the directory; what goes meanwhile is left out."""
-    with files.disk():
-        for path in directory.glob(f"{'[0-9a-f]' * 2}/{'[0-9a-f]' * _HASH}"):
-            opened = files.open_file(path)
-            if opened is not None:
-                os.close(opened.descriptor)
-                yield Entry(opened.key, opened.info.size, opened.info.modified)
 
 
 def _part(directory: Path, upload: Upload) -> Path:

@@ -8,14 +8,14 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
 from tams_common.errors import Unavailable
-from tams_common.objects.port import ObjectInfo
+from tams_common.objects.port import Damaged, ObjectInfo
 
 PART_SUFFIX: Final = ".part"
 _LENGTH: Final = 4
@@ -103,8 +103,20 @@ class Part:
             self._path.unlink(missing_ok=True)
 
 
+def settle(path: Path, data: bytes) -> bytes:
+    """Writes a small file for the owner's eyes, unless there is one; returns what it holds then."""
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+        with suppress(FileExistsError):  # another process was first: what it wrote holds
+            os.link(fresh, path)
+        fresh.unlink()
+    return path.read_bytes()
+
+
 def open_file(path: Path) -> OpenFile | None:
-    """Opens an object for reading; the caller closes the descriptor. None when it does not exist."""
+    """Opens an object for reading; the caller closes the descriptor. None when it does not exist; raises `Damaged`."""
     with disk():
         try:
             descriptor = os.open(path, os.O_RDONLY)
@@ -117,7 +129,8 @@ def open_file(path: Path) -> OpenFile | None:
             trailer = msgspec.json.decode(os.pread(descriptor, length, size), type=Trailer)
         except (OSError, msgspec.DecodeError) as error:
             os.close(descriptor)
-            raise Unavailable(f"the media file {path.name} is damaged") from error
+            file = f"{path.parent.name}/{path.name}"
+            raise Damaged(f"the media file {file} is damaged", file=file) from error
     info = ObjectInfo(
         size=size,
         etag=trailer.etag,

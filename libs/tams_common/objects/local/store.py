@@ -6,24 +6,35 @@ import os
 import secrets
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from tams_common.clock import Clock, system_clock
 from tams_common.errors import Forbidden, InvalidInput, NotFound, RangeNotSatisfiable, StartRefused, TooLarge
 from tams_common.ids import StorageId
-from tams_common.objects.local import copies, files, signing
+from tams_common.objects.local import copies, files, listing, signing
 from tams_common.objects.local.checksums import Checksums
-from tams_common.objects.port import Backend, ByteRange, Condition, Download, Entry, ObjectInfo, Offered, Upload
-from tams_common.timerange import NS
+from tams_common.objects.port import (
+    STALLED,
+    Backend,
+    ByteRange,
+    Condition,
+    Download,
+    Entry,
+    ObjectInfo,
+    Offered,
+    Owner,
+    Unfinished,
+    Upload,
+)
+
+T = TypeVar("T")
 
 CHUNK: Final = 1024 * 1024
 """Bytes per read and write: each is one hop to a thread."""
 BATCH: Final = 200
 """Files looked at in one hop to a thread."""
-STALE_PART: Final = 24 * 3600 * NS
 SIZE_LIMIT: Final = 5 * 1024**3
 _STORAGE_NAMESPACE: Final = uuid.UUID("5c4d9b0e-6d5b-5a0a-9f25-0f0c5e4f1b7a")
 ONLY: Final = Backend(
@@ -64,16 +75,13 @@ class LocalObjects:
         self.backend = backend
 
     async def open(self) -> None:
-        """Makes the directory and its signing secret; removes uploads that were cut off long ago."""
+        """Makes the directory and its signing secret."""
         await asyncio.to_thread(self._open)
 
     def _open(self) -> None:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._secret = _secret_of(self.directory)
-            for part in self.directory.glob(f"*/*{files.PART_SUFFIX}"):
-                if part.stat().st_mtime_ns < self._clock() - STALE_PART:
-                    part.unlink(missing_ok=True)
+            self._secret = files.settle(self.directory / "secret", secrets.token_bytes(32))
         except OSError as error:
             raise StartRefused(f"the media directory {self.directory} cannot be used: {error.strerror}") from error
 
@@ -190,12 +198,29 @@ class LocalObjects:
         """Gives an upload up."""
         await asyncio.to_thread(copies.abort, self.directory, upload)
 
-    async def entries(self) -> AsyncIterator[Entry]:
+    def entries(self) -> AsyncIterator[Entry]:
         """Every object; of files from before their keys were kept, the key is empty."""
-        found = copies.entries(self.directory)
-        while batch := await asyncio.to_thread(lambda: list(itertools.islice(found, BATCH))):
-            for entry in batch:
-                yield entry
+        return _in_batches(listing.entries(self.directory))
+
+    def unfinished(self) -> AsyncIterator[Unfinished]:
+        """Every upload that is not complete."""
+        return _in_batches(listing.unfinished(self.directory))
+
+    async def abandon(self, upload: Unfinished) -> None:
+        """Removes the file of an upload."""
+        await asyncio.to_thread(listing.abandon, self.directory, upload)
+
+    async def tidy(self) -> None:
+        """Removes uploads that were cut off long ago."""
+        await asyncio.to_thread(listing.tidy, self.directory, before=self._clock() - STALLED)
+
+    async def owner(self) -> Owner | None:
+        """Whose mark the directory bears."""
+        return await asyncio.to_thread(listing.owner, self.directory)
+
+    async def mark(self, owner: Owner) -> Owner:
+        """Leaves a mark unless there is one."""
+        return await asyncio.to_thread(listing.mark, self.directory, owner)
 
     async def condition(self) -> Condition:
         """Whether the directory is there and can be written to."""
@@ -209,7 +234,8 @@ class LocalObjects:
         place = f"directory {self.directory}"
         if not self.directory.is_dir():
             return Condition(place, "absent")
-        return Condition(place, "ready" if os.access(self.directory, os.W_OK | os.X_OK) else "cannot be written to")
+        state = "ready" if os.access(self.directory, os.W_OK | os.X_OK) else "cannot be written to"
+        return Condition(place, state, owner=listing.owner(self.directory))
 
 
 class FileSlice:
@@ -261,13 +287,8 @@ def _announced_length(headers: Mapping[str, str], limit: int) -> int | None:
     return int(text)
 
 
-def _secret_of(directory: Path) -> bytes:
-    path = directory / "secret"
-    if not path.exists():
-        fresh = directory / f"secret.{secrets.token_hex(8)}"
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-        with suppress(FileExistsError):  # another process was first: its secret is the one
-            os.link(fresh, path)
-        fresh.unlink()
-    return path.read_bytes()
+async def _in_batches(found: Iterator[T]) -> AsyncIterator[T]:
+    """What a thread finds, many at a time."""
+    while batch := await asyncio.to_thread(lambda: list(itertools.islice(found, BATCH))):
+        for one in batch:
+            yield one

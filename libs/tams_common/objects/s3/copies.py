@@ -1,4 +1,4 @@
-"""Moving bytes ourselves: streamed reads of one version, writes in parts that survive a crash, listings."""
+"""Moving bytes ourselves: streamed reads of one version, writes in parts that survive a crash."""
 
 import asyncio
 import base64
@@ -8,10 +8,9 @@ from contextlib import suppress
 from typing import Final
 
 from tams_common.errors import InvalidInput, NotFound
-from tams_common.objects.port import Entry, ObjectInfo, Upload
+from tams_common.objects.port import ObjectInfo, Upload
 from tams_common.objects.s3.answers import asking
 from tams_common.objects.s3.bucket import Bucket
-from tams_common.timerange import NS
 
 CHUNK: Final = 1024 * 1024
 _WHOLE: Final = ""
@@ -75,20 +74,6 @@ async def abort(bucket: Bucket, upload: Upload) -> None:
     if upload.id != _WHOLE:
         with suppress(NotFound), asking(bucket.place):
             await bucket.client.abort_multipart_upload(**bucket.named(upload.key), UploadId=upload.id)
-
-
-async def entries(bucket: Bucket) -> AsyncIterator[Entry]:
-    """Every object below the prefix."""
-    following: dict[str, str] = {}
-    while True:
-        with asking(bucket.place):
-            page = await bucket.client.list_objects_v2(Bucket=bucket.name, Prefix=bucket.prefix, **following)
-        for found in page.get("Contents", []):
-            key = found["Key"].removeprefix(bucket.prefix)
-            yield Entry(key, found["Size"], int(found["LastModified"].timestamp()) * NS)
-        if not page.get("IsTruncated"):
-            return
-        following = {"ContinuationToken": page["NextContinuationToken"]}
 
 
 async def _put_together(bucket: Bucket, upload: Upload) -> None:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from tams_common.errors import NotFound, Unavailable
 from tams_common.objects.port import Condition
+from tams_common.objects.s3 import listing
 from tams_common.objects.s3.answers import asking
 from tams_common.objects.s3.bucket import Bucket
 
@@ -48,9 +51,10 @@ async def condition(bucket: Bucket, *, origins: Sequence[str]) -> Condition:
         cors = _standing(await _rules(bucket), origins) if origins else ""
         with asking(bucket.place):
             versioning = await bucket.client.get_bucket_versioning(Bucket=bucket.name)
+        owner = await listing.owner(bucket)
     except Unavailable as error:
         return Condition(bucket.place, error.detail)
-    return Condition(bucket.place, "ready", cors, "kept" if versioning.get("Status") == "Enabled" else "")
+    return Condition(bucket.place, "ready", cors, "kept" if versioning.get("Status") == "Enabled" else "", owner)
 
 
 async def prepare(bucket: Bucket, *, create: bool, region: str, origins: Sequence[str]) -> Condition:
@@ -71,7 +75,7 @@ async def prepare(bucket: Bucket, *, create: bool, region: str, origins: Sequenc
                 Bucket=bucket.name, CORSConfiguration={"CORSRules": [*others, cors_rule(origins)]}
             )
         applied = "applied"
-    return Condition(found.place, state or found.state, applied, found.versions)
+    return msgspec.structs.replace(found, state=state or found.state, cors=applied)
 
 
 async def _exists(bucket: Bucket) -> bool:

@@ -9,8 +9,8 @@ import structlog
 from tams_common.clock import Clock, system_clock
 from tams_common.errors import NotFound, StartRefused, Unavailable
 from tams_common.objects.declared import S3Backend
-from tams_common.objects.port import Condition, Entry, ObjectInfo, Upload
-from tams_common.objects.s3 import copies, preparing
+from tams_common.objects.port import Condition, Entry, ObjectInfo, Owner, Unfinished, Upload
+from tams_common.objects.s3 import copies, listing, preparing
 from tams_common.objects.s3.answers import asking
 from tams_common.objects.s3.bucket import Bucket, open_bucket
 from tams_common.objects.s3.credentials import KeyRing, session_of
@@ -132,7 +132,23 @@ class S3Objects:
 
     def entries(self) -> AsyncIterator[Entry]:
         """Every object below the prefix, in the order of the keys' bytes."""
-        return copies.entries(self._bucket)
+        return listing.entries(self._bucket)
+
+    def unfinished(self) -> AsyncIterator[Unfinished]:
+        """Every upload in parts that is not complete."""
+        return listing.unfinished(self._bucket)
+
+    async def abandon(self, upload: Unfinished) -> None:
+        """Gives such an upload up."""
+        await listing.abandon(self._bucket, upload)
+
+    async def owner(self) -> Owner | None:
+        """Whose mark the bucket bears."""
+        return await listing.owner(self._bucket)
+
+    async def mark(self, owner: Owner) -> Owner:
+        """Leaves a mark unless there is one."""
+        return await listing.mark(self._bucket, owner)
 
     async def condition(self) -> Condition:
         """How the bucket stands."""
