@@ -95,13 +95,14 @@ def _print(report: Report) -> None:
         click.echo(f"{finding.kind} in {names[finding.storage_id]}: {_told(finding)}")
     if len(report.findings) > _SHOWN:
         click.echo(f"… and {len(report.findings) - _SHOWN} more; --json has them all")
+    click.echo()
     left = {finding.kind for finding in report.findings if not finding.removed}
     for kind, meaning in _MEANING.items():
         if kind in left:
             click.echo(f"{kind}: {meaning}")
     for sums in report.backends:
         if sums.unknown:
-            click.echo(f"{names[sums.storage_id]} could not be compared: {sums.unknown}")
+            click.echo(f"{names[sums.storage_id]} could not be compared in full: {sums.unknown}")
         if sums.refused:
             click.echo(f"{names[sums.storage_id]} was not repaired: {sums.refused}")
     click.echo("tables and storage agree" if report.agrees else "tables and storage do not agree")

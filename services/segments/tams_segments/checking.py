@@ -145,7 +145,9 @@ class _Check:
         """Why nothing is to be removed, empty where it may be: what is not certainly ours has to stay."""
         sums = self.sums
         if self._shared:
-            return "it is not this store's alone"
+            return (
+                "give each a bucket or prefix of its own; where the other is gone, remove its mark and start this store"
+            )
         if found is None:
             return "it bears no mark of this store yet: start the store once, which leaves one"
         if not force and sums.orphaned > max(_FEW, sums.stored // _SHARE):
@@ -163,6 +165,7 @@ class _Check:
                 self.findings[at] = replace(finding, removed=True)
 
     async def _find_abandoned(self, lists: Lists, *, repair: bool) -> None:
+        """What is cut off for long, and not the copy of a job that waits for its next try."""
         async for upload in lists.unfinished():
             self.sums.unfinished += 1
             if self._is_abandoned(upload):

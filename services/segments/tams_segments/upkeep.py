@@ -48,7 +48,7 @@ class Upkeep:
                 found = await objects.mark(ours)
                 if found != ours:
                     # Keys never meet, so this store works; only its repair must not take the other's bytes for orphans.
-                    _log.error("storage bears another mark", storage_id=ours.backend, mark_of=whose(found, ours))
+                    _log.warning("storage bears another mark", storage_id=ours.backend, mark_of=whose(found, ours))
             if isinstance(objects, ServesBytes):
                 await objects.tidy()
         except Unavailable as error:
