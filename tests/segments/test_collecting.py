@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
+import aiohttp
 import pytest
 from msgspec.structs import replace
 
 from tams_common.objects.local.files import path_of
+from tams_common.objects.s3 import S3Objects
 from tams_common.store import Query
 from tams_segments.collector import Collector
 from tams_segments.tables import ALLOCATIONS, GARBAGE, OBJECTS, Allocation, Garbage
+from tests import seaweed
 from tests.common.eventually import eventually
 from tests.conformance import rule
-from tests.segments.rig import FLOW, Rig, segment
+from tests.segments.rig import FLOW, Rig, running, segment
 
 
 async def garbage(rig: Rig) -> list[Garbage]:
@@ -145,6 +149,31 @@ async def test_an_upload_that_comes_after_the_removal_is_removed_too(rig: Rig, h
     rig.clock.advance(seconds=1)
     await rig.collector.sweep()
     assert (await rig.objects.head(key), await garbage(rig)) == (None, [])
+
+
+@rule("TMO-2")
+async def test_an_upload_to_a_bucket_that_comes_after_the_removal_is_removed_too(tmp_path: Path) -> None:
+    bucket = S3Objects(seaweed.declared(tmp_path, default=False), url_lifetime=300)
+    async with running(tmp_path, more=[bucket]) as rig, aiohttp.ClientSession() as session:
+        await bucket.prepare(create=True)
+        rig.catalog.put(FLOW)
+        body = {"object_ids": ["x"], "storage_id": bucket.backend.id}
+        place = (await rig.client.post(f"/flows/{FLOW}/storage", body)).json()["media_objects"][0]["put_url"]
+
+        async def upload() -> int:
+            kind = {"content-type": place["content-type"]}
+            async with session.put(place["url"], data=b"media", headers=kind) as response:
+                return response.status
+
+        assert await upload() == 200
+        await rig.client.post(f"/flows/{FLOW}/segments", segment("x", "[0:0_1:0)"))
+        await rig.client.delete(f"/flows/{FLOW}/segments")
+        await rig.collector.sweep()
+        assert [entry async for entry in bucket.entries()] == []
+        assert await upload() == 200
+        rig.clock.advance(seconds=2 * 3600)
+        await rig.collector.sweep()
+        assert [entry async for entry in bucket.entries()] == []
 
 
 async def test_what_could_not_be_removed_at_first_is_still_removed_twice(rig: Rig) -> None:
