@@ -26,8 +26,9 @@ T = TypeVar("T")
 PATH = f"/flows/{FLOW}/segments"
 SHARED = "shared"
 WHOLE = "[-100:0_100:0)"
-PATIENT = SegmentsConfig(delete_budget=60, delete_batch=3)
-HASTY = SegmentsConfig(delete_budget=0, delete_batch=2)
+PATIENT = SegmentsConfig(delete_budget=60, delete_batch=3, register_page=3)
+HASTY = SegmentsConfig(delete_budget=0, delete_batch=2, register_page=24)
+"""Small batches and pages: most of what is scattered needs several, the second kind with three ranges in each."""
 
 SPANS = st.builds(
     lambda start, length, closed: f"[{start}:0_{start + length}:0{']' if closed or not length else ')'}",
@@ -36,6 +37,13 @@ SPANS = st.builds(
     st.booleans(),
 )
 BATCHES = st.lists(st.tuples(SPANS, st.booleans()), min_size=1, max_size=8)
+TENTH = 100_000_000
+SHORT = st.builds(
+    lambda start, length: str(TimeRange(start * TENTH, (start + length) * TENTH)),
+    st.integers(0, 280),
+    st.integers(1, 4),
+)
+SCATTERED = st.lists(st.tuples(SHORT | SPANS, st.booleans()), min_size=12, max_size=48)
 RANGES = st.builds(
     lambda opening, start, length, ending: f"{opening}{start}:0_{start + length}:0{ending}",
     st.sampled_from("[("),
@@ -66,7 +74,7 @@ class Timelines(RuleBasedStateMachine):
         self.rigs = self.do(self._start(Path(self.folder.name)))
         self.catalog = self.rigs[0].catalog
 
-    @rule(replica=REPLICAS, batch=BATCHES)
+    @rule(replica=REPLICAS, batch=BATCHES | SCATTERED)
     def add(self, replica: int, batch: list[tuple[str, bool]]) -> None:
         """Of an array the first of what overlaps wins, and what is there stays (SGP-3, SGP-8, SGP-9)."""
         wanted = self.do(self._items(batch))
@@ -83,7 +91,7 @@ class Timelines(RuleBasedStateMachine):
         self.do(self._delete(self.rigs[replica], timerange, of_shared=of_shared))
         self.items = [item for item in self.items if not _goes(item, timerange, of_shared=of_shared)]
 
-    @rule(first=BATCHES, second=BATCHES)
+    @rule(first=BATCHES, second=BATCHES | SCATTERED)
     def add_twice_at_once(self, first: list[tuple[str, bool]], second: list[tuple[str, bool]]) -> None:
         """Nothing overlaps, nothing is refused without a reason, nothing that was accepted is lost."""
         wanted = [self.do(self._items(batch)) for batch in (first, second)]

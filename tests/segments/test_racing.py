@@ -1,17 +1,23 @@
 """Writers that race: one head per flow decides, whoever comes from wherever (ADR 0003)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from tams_common.http.codec import encode_json
+from tams_common.store import Tx
 from tams_common.timerange import TimeRange
 from tests.conformance import rule
-from tests.segments.rig import FLOW, Catalog, Rig, object_id, running, seconds, segment
+from tests.segments.rig import FLOW, OTHER_FLOW, Catalog, Rig, object_id, running, seconds, segment
+from tests.stores import VAST
+
+T = TypeVar("T")
 
 SEGMENTS = f"/flows/{FLOW}/segments"
 
@@ -65,6 +71,66 @@ async def test_the_first_segment_of_a_flow_is_raced_for_as_well(two: tuple[Rig, 
         )
     )
     assert sorted(answer.status for answer in answers) == [201, 400]
+
+
+@pytest.mark.skipif(not VAST, reason="SQLite has one writer for a file")
+@rule("SGP-8")
+async def test_different_flows_do_not_wait_for_each_other(
+    two: tuple[Rig, Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One replica is held up with the head of a flow read, and comes too late: the other one writes both flows."""
+    two[0].catalog.put(OTHER_FLOW)
+    await two[0].add(*seconds(0))
+    await two[0].allocate(object_id(1))
+    loop, run = asyncio.get_running_loop(), two[0].store.run
+    held, go_on, runs = asyncio.Event(), threading.Event(), list[None]()
+
+    async def hold(fn: Callable[[Tx], T]) -> T:
+        def held_up(tx: Tx) -> T:
+            outcome = fn(tx)
+            runs.append(None)
+            if len(runs) == 1:
+                loop.call_soon_threadsafe(held.set)
+                go_on.wait()
+            return outcome
+
+        return await run(held_up)
+
+    monkeypatch.setattr(two[0].store, "run", hold)
+    late = asyncio.create_task(two[0].client.post(SEGMENTS, segment(object_id(1), "[1:0_3:0)"), expect=400))
+    try:
+        await held.wait()
+        await two[1].add(*seconds(1), flow_id=OTHER_FLOW)
+        await two[1].add(*seconds(2))
+        assert not late.done()
+    finally:
+        go_on.set()
+    assert "overlaps" in (await late).json()["detail"]
+    assert len(runs) > 1
+    assert await two[0].timeranges() == seconds(0, 2)
+    assert await two[0].timeranges(flow_id=OTHER_FLOW) == seconds(1)
+
+
+@rule("SGP-8")
+async def test_of_two_flows_that_share_a_commit_the_refused_one_takes_nothing_from_the_other(
+    two: tuple[Rig, Rig],
+) -> None:
+    two[0].catalog.put(OTHER_FLOW)
+    flows = [FLOW, OTHER_FLOW] * 10
+    names = [object_id(number) for number in range(len(flows))]
+    await two[0].add(*seconds(*range(10)))
+    await two[0].allocate(*names[::2])
+    await two[0].allocate(*names[1::2], flow_id=OTHER_FLOW)
+    answers = await asyncio.gather(
+        *(
+            two[0].client.send(
+                "POST", f"/flows/{flow_id}/segments", body=encode_json(segment(name, seconds(number // 2)[0]))
+            )
+            for number, (flow_id, name) in enumerate(zip(flows, names, strict=True))
+        )
+    )
+    assert [answer.status for answer in answers] == [400, 201] * 10
+    assert await two[1].timeranges(flow_id=OTHER_FLOW) == seconds(*range(10))
 
 
 @rule("TMO-1")

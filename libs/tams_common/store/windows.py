@@ -40,6 +40,19 @@ def window_width(limit: int, *, count: int, first: int, last: int) -> int:
     return max(_ample(limit + 1) * (last - first) // count, 0) if count else 0
 
 
+def bounds(column: str, query: Query) -> tuple[int, int]:
+    """Between which integers, both included, the comparisons of `query` hold `column`."""
+    low, high = INT_MIN, INT_MAX
+    for condition in query.where:
+        match condition:
+            case Compare(column=name, op=op, value=int(value)) if name == column:
+                low = max(low, value + (op == ">")) if op in {">", ">="} else low
+                high = min(high, value - (op == "<")) if op in {"<", "<="} else high
+            case Between(column=name, low=int(least), high=int(most)) if name == column:
+                low, high = max(low, least), min(high, most)
+    return low, high
+
+
 class Window(msgspec.Struct, frozen=True):
     """One request: rows whose `column` lies between `low` and `high`, both included; None for no bound.
 
@@ -147,7 +160,7 @@ class _Numbers(Generic[T]):
         self._column = column
         self._gathered = gathered
         self._sign = sign = -1 if query.reverse else 1
-        low, high = _bounds(column, query)
+        low, high = bounds(column, query)
         self._near, self._far = sorted((sign * low, sign * high)) if low <= high else (0, -1)
         if query.after is not None:
             reached = query.after[query.order.index(column)]
@@ -245,16 +258,3 @@ def _ample(rows: int) -> int:
 
 def _cap(missing: int) -> int:
     return max(FEWEST, 2 * _ample(missing))
-
-
-def _bounds(column: str, query: Query) -> tuple[int, int]:
-    """Between which integers the conditions of `query` hold `column`."""
-    low, high = INT_MIN, INT_MAX
-    for condition in query.where:
-        match condition:
-            case Compare(column=name, op=op, value=int(value)) if name == column:
-                low = max(low, value + (op == ">")) if op in {">", ">="} else low
-                high = min(high, value - (op == "<")) if op in {"<", "<="} else high
-            case Between(column=name, low=int(least), high=int(most)) if name == column:
-                low, high = max(low, least), min(high, most)
-    return low, high

@@ -14,6 +14,8 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     collect_interval: seconds between looks for bytes and allocations that nobody needs any more.
     delete_budget: seconds that a DELETE works on before it is answered 202, and the rest goes on without it (DEL-1).
+    register_page: segments of the flow that a registration reads at once, and so keeps in memory, where they surround
+        its own.
     delete_batch: segments that one transaction of a deletion removes.
     delete_rest: how many times as long as such a transaction took the next one waits, once the DELETE was answered.
     delete_interval: seconds between looks for deletions to go on with that nobody told of.
@@ -27,6 +29,7 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     collect_interval: float = 30.0
+    register_page: int = 2048
     delete_budget: float = 5.0
     delete_batch: int = 200
     delete_rest: float = 4.0
@@ -40,6 +43,8 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.collect_interval <= 0:
             raise ValueError("collect_interval must be more than 0 seconds")
+        if self.register_page < 1:
+            raise ValueError("register_page must be 1 or more")
         if self.delete_budget < 0:
             raise ValueError("delete_budget must be 0 seconds or more")
         if self.delete_batch < 1:

@@ -1,10 +1,13 @@
 """The head of a flow's timeline: who may write, and how each change advances it (ADR 0003)."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from tams_common.errors import NotFound
 from tams_common.ids import FlowId, Incarnation
 from tams_common.store import window_width
+from tams_common.timerange import MAX_NS, MIN_NS
 from tams_segments.tables import Head
 from tams_segments.timeline import Span
 
@@ -37,6 +40,20 @@ def density(head: Head, limit: int) -> int:
     return window_width(limit, count=head.count, first=head.first_start, last=head.last_end)
 
 
+def longest(head: Head) -> int:
+    """A length (ns) that no segment of the flow exceeds: as long as all of time when the head does not know."""
+    return MAX_NS - MIN_NS if head.longest is None else head.longest
+
+
+def with_lengths(head: Head, spans: Iterable[Span]) -> Head:
+    """The head once segments with these spans have been added to what it counts."""
+    known = 0 if head.count == 0 else head.longest
+    if known is None:
+        return head
+    length = max((span.end - span.start for span in spans), default=0)
+    return msgspec.structs.replace(head, longest=max(known, length) if length <= MAX_NS else None)
+
+
 def advanced(head: Head, *, count: int, covers: Span | None, event_at: int) -> Head:
     """The head after a change that left `count` segments, those to be seen with the extent `covers`."""
     return Head(
@@ -50,6 +67,7 @@ def advanced(head: Head, *, count: int, covers: Span | None, event_at: int) -> H
         deleting=head.deleting,
         event_at=event_at,
         hidden=head.hidden,
+        longest=head.longest,
     )
 
 

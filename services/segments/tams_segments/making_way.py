@@ -4,62 +4,86 @@ Two segments of a flow cannot start at the same time, not even if one of them is
 applies the events one after another must not take the new one for deleted.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
 
 from tams_common.clock import later
-from tams_common.store import Query, Tx, eq, ge, le
+from tams_common.store import Page, Reader, Tx, eq, ge, le
+from tams_common.store.where import Condition
+from tams_segments.heads import longest
 from tams_segments.hiding import Hidden, hidden_by
 from tams_segments.removal import Doomed, remove
 from tams_segments.runs import COLUMNS
+from tams_segments.surroundings import Surroundings
 from tams_segments.tables import SEGMENTS, Head
 from tams_segments.timeline import Span, Timeline, extend
+from tams_segments.visible import Look, query_of
 
-_MOST: Final = 2000
-"""Segments that are looked at for it, at most: a batch that is spread wider only displaces what starts when it does."""
+
+class Limits(NamedTuple):
+    """How many rows are read at once, and how many go in one transaction."""
+
+    page: int
+    batch: int
 
 
 class Way(NamedTuple):
-    """The head once there is room, and what had to go: an event is to tell of each, the last one at `event_at`."""
+    """The head once there is room, and what had to go: an event is to tell of each, the last one at `event_at`.
+
+    Unless `clear` there is more in the way.
+    """
 
     head: Head
     gone: Sequence[Span] = ()
+    clear: bool = True
 
 
-def make_way(tx: Tx, head: Head, *, spans: Sequence[Span], now: int) -> Way:
-    """Removes hidden segments in the place of `spans`."""
+def make_way(tx: Tx, head: Head, *, spans: Sequence[Span], now: int, limits: Limits) -> Way:
+    """Removes the hidden segments that overlap `spans`, or as many of them as may go at once."""
     gone: dict[int, Doomed] = {}
-    taken = Timeline(_merged(spans))
-    for hidden in hidden_by(head):
-        near = [span for span in spans if span.end >= hidden.first]
-        for row in _rows(tx, head.flow_id, hidden=hidden, near=near):
-            segment = Doomed(Span(row[0], row[1], bool(row[2])), row[3])
-            if hidden.hides(row[0], version=row[4], object_id=row[3]) and taken.clash(segment.span):
-                gone[row[0]] = segment
+    clear = True
+    for row in _in_the_way(tx, head, spans=_merged(spans), page=limits.page):
+        clear = row[0] in gone or len(gone) < limits.batch
+        if not clear:
+            break
+        gone[row[0]] = Doomed(_span(row), row[3])
     if not gone:
         return Way(head)
     doomed = [gone[start] for start in sorted(gone)]
     last = later(now, head.event_at) + len(doomed) - 1
-    return Way(remove(tx, head, doomed=doomed, now=now, event_at=last), [segment.span for segment in doomed])
+    left = remove(tx, head, doomed=doomed, now=now, event_at=last)
+    return Way(left, [segment.span for segment in doomed], clear)
 
 
-def _rows(tx: Tx, flow_id: str, *, hidden: Hidden, near: Sequence[Span]) -> Iterable[Sequence[Any]]:
-    """What may be in the way: the segment that reaches over the first start, what starts up to the last end, and in any
-    case what starts when one of `near` does."""
-    if not near:
-        return
-    low, high = min(span.start for span in near), min(max(span.end for span in near), hidden.last)
-    where = (eq("flow_id", flow_id), le("head_version", hidden.up_to))
-    before = Query((*where, ge("start_ns", hidden.first), le("start_ns", min(low, high))), limit=1, reverse=True)
-    yield from tx.select(SEGMENTS, COLUMNS, query=before).rows
-    if low > high:
-        return
-    within = Query((*where, ge("start_ns", low), le("start_ns", high)), limit=_MOST)
-    page = tx.select(SEGMENTS, COLUMNS, query=within)
-    yield from page.rows
-    if page.more:
-        for row in tx.get_many(SEGMENTS, ((flow_id, span.start) for span in near)).values():
-            yield row.start_ns, row.end_ns, row.end_inclusive, row.object_id, row.head_version
+def _in_the_way(tx: Reader, head: Head, *, spans: Sequence[Span], page: int) -> Iterator[Sequence[Any]]:
+    """All hidden rows that overlap `spans`, which do not overlap one another; some come more than once."""
+    taken = Timeline(spans)
+    for hidden in hidden_by(head):
+        near = [span for span in spans if hidden.first <= span.end and span.start - longest(head) <= hidden.last]
+        look = _look(tx, head.flow_id, hidden=hidden)
+        rows = Surroundings(look=look, first=hidden.first, longest=longest(head), page=page)
+        for found in rows.around(near, whole=True):
+            yield from (row for row in found.rows if taken.clash(_span(row)))
+
+
+def _look(tx: Reader, flow_id: str, *, hidden: Hidden) -> Callable[[Look], Page[Any]]:
+    """Looks at nothing but what `hidden` hides."""
+    where: tuple[Condition, ...] = (ge("start_ns", hidden.first), le("start_ns", hidden.last))
+    where = (*where, le("head_version", hidden.up_to))
+    if hidden.object_id is not None:
+        where = (*where, eq("object_id", hidden.object_id))
+
+    def look(look: Look) -> Page[Any]:
+        query = query_of(flow_id, msgspec.structs.replace(look, where=(*look.where, *where)))
+        return tx.select(SEGMENTS, COLUMNS, query=query)
+
+    return look
+
+
+def _span(row: Sequence[Any]) -> Span:
+    return Span(row[0], row[1], bool(row[2]))
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

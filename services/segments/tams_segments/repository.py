@@ -5,38 +5,38 @@ from typing import Final
 
 import msgspec
 
-from tams_common.store import Reader, eq
-from tams_segments.heads import density, extent
+from tams_common.store import Page, Reader, eq
+from tams_segments.heads import density, extent, longest
+from tams_segments.surroundings import Surroundings
 from tams_segments.tables import Head
-from tams_segments.timeline import Span, is_outside
+from tams_segments.timeline import Span, Timeline, is_outside
 from tams_segments.visible import Cells, Look, visible
 
 SPAN: Final = ("start_ns", "end_ns", "end_inclusive")
-_STEP: Final = 64
 
 
-def neighbours(tx: Reader, head: Head, *, spans: Sequence[Span]) -> list[Span]:
-    """The spans to be seen that `spans` could overlap, and a few around them.
+def in_the_way(tx: Reader, head: Head, *, spans: Sequence[Span], page: int) -> list[Span]:
+    """Of the spans to be seen, the first that each of `spans` overlaps, read at most `page` at once.
 
-    A batch that continues the flow costs no query, one that fills a gap two. One that is scattered over a dense flow
-    goes on in small steps from item to item, so that it never reads what lies far from all of them.
+    A batch that continues the flow costs no query, one that fills a gap a single one; one that is scattered over the
+    flow costs more for what lies around its items only (`surroundings`).
     """
     whole = extent(head)
     inside = sorted(span for span in spans if not is_outside(whole, span))
-    found: dict[int, Span] = {}
-    limit = 2 * len(inside) + 16
-    at = 0
-    while at < len(inside):
-        before = floor(tx, head, at=inside[at].start)
-        if before is not None:
-            found[before.start] = before
-        after = _between(tx, head, start=inside[at].start, last=max(span.end for span in inside[at:]), limit=limit)
-        found.update((span.start, span) for span in after)
-        if len(after) < limit:
-            break
-        at = _next(inside, at, reached=after[-1].start)
-        limit = _STEP
-    return list(found.values())
+    if whole is None or not inside:
+        return []
+
+    def look(look: Look) -> Page[Span]:
+        rows = visible(tx, head, columns=SPAN, look=look)
+        return Page([span_of_cells(row) for row in rows.rows], rows.more)
+
+    width = density(head, 1)
+    seen = Surroundings(look=look, first=whole.start, longest=longest(head), page=page, width=width)
+    found: set[Span] = set()
+    for rows, settled in seen.around(inside, whole=False):
+        taken = Timeline(rows)
+        found.update(clash for clash in map(taken.clash, settled) if clash is not None)
+    return list(found)
 
 
 def floor(tx: Reader, head: Head, *, at: int, object_id: str | None = None) -> Span | None:
@@ -66,22 +66,6 @@ def edges(tx: Reader, head: Head, *, first: bool = True, last: bool = True) -> S
             return None
         end = span_of_cells(rows[0])
     return Span(start, end.end, end.includes_end)
-
-
-def _between(tx: Reader, head: Head, *, start: int, last: int, limit: int) -> list[Span]:
-    look = Look(low=start + 1, high=last, limit=limit)
-    return [span_of_cells(row) for row in visible(tx, head, columns=SPAN, look=look).rows]
-
-
-def _next(spans: Sequence[Span], at: int, *, reached: int) -> int:
-    """The first span after `at` around which not everything has been seen yet, when starts have been up to `reached`.
-
-    The span at `at` itself is done: either all of it has been seen, or more than one stored span that starts within it.
-    """
-    at += 1
-    while at < len(spans) and spans[at].end < reached:
-        at += 1
-    return at
 
 
 def span_of_cells(row: Cells) -> Span:

@@ -26,6 +26,7 @@ from tams_segments.handlers.segments import ListSegments, RegisterSegments
 from tams_segments.handlers.storage import AllocateStorage, ListBackends
 from tams_segments.instancing import Instances
 from tams_segments.lease import Lease
+from tams_segments.making_way import Limits
 from tams_segments.origins import Origins
 from tams_segments.outside import Outside
 from tams_segments.routes import Handlers, routes
@@ -42,7 +43,8 @@ def build(config: SegmentsConfig, parts: Parts) -> Built:
     flows = FlowDirectory(parts.peers["catalog"])
     relay = Relay(store, parts.bus, clock=clock, new_id=new_id)
     collector = Collector(store, backends, clock=clock, common=common, interval=config.collect_interval)
-    registrar = Registrar(store, clock=clock, new_id=new_id, labels=labels)
+    limits = Limits(page=config.register_page, batch=config.delete_batch)
+    registrar = Registrar(store, clock=clock, new_id=new_id, labels=labels, limits=limits)
     allocator = Allocator(store, backends, clock=clock, new_id=new_id, lifetime=common.min_object_timeout)
     pace = Pace(budget=config.delete_budget, interval=config.delete_interval, spare=config.delete_rest)
     tools = Tools(clock, new_id, batch=config.delete_batch, lifetime=config.delete_expiry * 3600)

@@ -19,7 +19,8 @@ class Head(msgspec.Struct, frozen=True):
     `version` rises with every change. `count` is of all segments that are stored, `first_start`, `last_end` (ns) and
     `last_inclusive` are the extent of those to be seen, null without them: `hidden` (`hiding`) is what open deletions
     of ranges have yet to remove, empty for none. `deleting` fences the flow for ever: only another incarnation can take
-    the row over, once `count` is 0. `event_at` is the moment (ns) of the last event of the flow's segments.
+    the row over, once `count` is 0. `event_at` is the moment (ns) of the last event of the flow's segments. No segment
+    that is stored lasts longer than `longest` (ns); null where that is not known.
     """
 
     flow_id: str
@@ -32,6 +33,7 @@ class Head(msgspec.Struct, frozen=True):
     deleting: bool = False
     event_at: int = 0
     hidden: bytes = b""
+    longest: int | None = None
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -170,7 +172,7 @@ class Identity(msgspec.Struct, frozen=True):
     id: str
 
 
-HEADS: Final = Table("heads", Head, key=("flow_id",))
+HEADS: Final = Table("heads", Head, key=("flow_id",), version=2)
 SEGMENTS: Final = Table(
     "segments",
     Segment,

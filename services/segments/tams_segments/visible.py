@@ -36,7 +36,7 @@ def visible(tx: Reader, head: Head, *, columns: Sequence[str], look: Look) -> Pa
     if (look.low is not None and look.low > MAX_NS) or (look.high is not None and look.high < MIN_NS):
         return Page([])
     if not head.hidden:
-        return tx.select(SEGMENTS, columns, query=_query(head.flow_id, look))
+        return tx.select(SEGMENTS, columns, query=query_of(head.flow_id, look))
     rows: list[Cells] = []
     for cells in _seen(tx, head, columns=columns, look=look):
         if len(rows) == look.limit:
@@ -77,14 +77,15 @@ def _within(look: Look, stretch: Stretch, *, at_least: bool) -> Look:
 def _rows(tx: Reader, head: Head, *, columns: Sequence[str], look: Look) -> Iterator[tuple[Any, ...]]:
     """Everything of `look`, page by page; the first column is the start."""
     while True:
-        page: Page[tuple[Any, ...]] = tx.select(SEGMENTS, columns, query=_query(head.flow_id, look))
+        page: Page[tuple[Any, ...]] = tx.select(SEGMENTS, columns, query=query_of(head.flow_id, look))
         yield from page.rows
         if not page.more:
             return
         look = msgspec.structs.replace(look, after=page.rows[-1][0], width=page.width)
 
 
-def _query(flow_id: str, look: Look) -> Query:
+def query_of(flow_id: str, look: Look) -> Query:
+    """What `look` asks for of all that is stored of the flow, to be seen or not."""
     where: tuple[Condition, ...] = (eq("flow_id", flow_id), *look.where)
     if look.low is not None:
         where = (*where, ge("start_ns", look.low))

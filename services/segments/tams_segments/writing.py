@@ -12,12 +12,12 @@ from tams_common.ids import FlowId, IdSource
 from tams_common.model.facts import FlowFacts
 from tams_common.outbox import stage
 from tams_common.store import Store, Tx
-from tams_segments.heads import admit, advanced, extent
+from tams_segments.heads import admit, advanced, extent, with_lengths
 from tams_segments.hiding import with_fresh
-from tams_segments.making_way import make_way
+from tams_segments.making_way import Limits, Way, make_way
 from tams_segments.registration import Ledger, Rules, names_of
 from tams_segments.rendering import segment_body
-from tams_segments.repository import neighbours
+from tams_segments.repository import in_the_way
 from tams_segments.requests import SegmentPost
 from tams_segments.tables import HEADS, INIT_USES, OBJECTS, SEGMENTS, Head, InitUse, Segment
 from tams_segments.telling import deleted, subject_of
@@ -43,27 +43,35 @@ class Failure(msgspec.Struct, frozen=True):
 class Registrar:
     """Registers segments. `labels` are those of the storage backends, which no other URL may have (SGP-16)."""
 
-    def __init__(self, store: Store, *, clock: Clock, new_id: IdSource, labels: frozenset[str]) -> None:
+    def __init__(self, store: Store, *, clock: Clock, new_id: IdSource, labels: frozenset[str], limits: Limits) -> None:
         self._store = store
         self._clock = clock
         self._new_id = new_id
         self._labels = labels
+        self._limits = limits
 
     async def register(self, order: Order) -> list[Failure]:
         """Adds what can be added and returns the rest; raises `NotFound` when the flow has been deleted meanwhile."""
         if not order.items:
             return []
-        return await self._store.run(lambda tx: self._register(tx, order))
+        while True:
+            failures = await self._store.run(lambda tx: self._register(tx, order))
+            if failures is not None:
+                return failures
 
-    def _register(self, tx: Tx, order: Order) -> list[Failure]:
+    def _register(self, tx: Tx, order: Order) -> list[Failure] | None:
+        """None when so much is hidden in the way that only some of it has been removed."""
         now = self._clock()
         stored = tx.get(HEADS, (order.flow_id,))
         head = admit(stored, order.flow_id, incarnation=order.facts.incarnation)
         spans = [span_of(item.timerange) for _, item in order.items]
         wanted = [span for span in spans if span is not None]
         if head.hidden:
-            head = self._cleared(tx, order, head=head, spans=wanted)
-        taken = neighbours(tx, head, spans=wanted)
+            way = self._make_way(tx, order, head=head, spans=wanted)
+            if not way.clear:
+                return None
+            head = way.head
+        taken = in_the_way(tx, head, spans=wanted, page=self._limits.page)
         objects = tx.get_many(OBJECTS, ((name,) for name in names_of(item for _, item in order.items)))
         rules = Rules(order.flow_id, order.facts.init_segments, self._labels)
         batch = Batch(head, Ledger(objects.values(), rules, now=now), taken=taken)
@@ -84,13 +92,13 @@ class Registrar:
             batch.write(tx, new_head=stored is None, event_at=last)
         return failures
 
-    def _cleared(self, tx: Tx, order: Order, *, head: Head, spans: Sequence[Span]) -> Head:
+    def _make_way(self, tx: Tx, order: Order, *, head: Head, spans: Sequence[Span]) -> Way:
         now = self._clock()
-        way = make_way(tx, head, spans=spans, now=now)
+        way = make_way(tx, head, spans=spans, now=now, limits=self._limits)
         if way.gone:
             told = deleted(way.head, order.facts, runs=way.gone)
             stage(tx, told, at=later(now, head.event_at), new_id=self._new_id)
-        return way.head
+        return way
 
 
 class Batch:
@@ -126,7 +134,8 @@ class Batch:
 
     def write(self, tx: Tx, *, new_head: bool, event_at: int) -> None:
         """Buffers the writes of everything accepted; the head goes with them (ADR 0003)."""
-        head = advanced(self._head, count=self._head.count + len(self.rows), covers=self.extent, event_at=event_at)
+        head = with_lengths(self._head, [Span(row.start_ns, row.end_ns, row.end_inclusive) for row in self.rows])
+        head = advanced(head, count=head.count + len(self.rows), covers=self.extent, event_at=event_at)
         head = with_fresh(head, [row.start_ns for row in self.rows])
         if new_head:
             tx.insert(HEADS, [head])

@@ -4,11 +4,12 @@ from functools import partial
 
 import pytest
 
-from tams_common.store import Contains, IsIn, Page, Query, Reader, Store, Tx, eq, ge, gt, lt
+from tams_common.store import AnyOf, Between, Contains, IsIn, Page, Query, Reader, Store, Tx, eq, ge, gt, lt
 from tests.common.store.opener import Contract
 from tests.common.store.tables import CLIPS, HEADS, LOG, Clip, Entry, Head
 
 FLOW = eq("flow", "f1")
+RANGES = AnyOf((Between("start", 12, 16), Between("start", 3, 7), Between("start", 15, 19), Between("start", 9, 8)))
 
 
 def _fill(tx: Tx) -> None:
@@ -42,6 +43,15 @@ class WindowContract(Contract):
             (Query(where=(FLOW, eq("object_id", "o0")), order=("flow", "start")), [4, 16, 28]),
             (Query(where=(FLOW, eq("start", 4))), [4]),
             (Query(where=(FLOW, eq("start", 4)), after=("f1", 4)), []),
+            (Query(where=(FLOW, RANGES)), [4, 7, 13, 16, 19]),
+            (Query(where=(FLOW, RANGES), limit=4), [4, 7, 13, 16]),
+            (Query(where=(FLOW, RANGES), limit=5, reverse=True), [19, 16, 13, 7, 4]),
+            (Query(where=(FLOW, RANGES), after=("f1", 7), limit=2), [13, 16]),
+            (Query(where=(FLOW, RANGES), after=("f1", 16), reverse=True), [13, 7, 4]),
+            (Query(where=(FLOW, RANGES, ge("start", 5), lt("start", 19)), limit=2), [7, 13]),
+            (Query(where=(FLOW, RANGES, Between("start", 14, 99), eq("object_id", "o0"))), [16]),
+            (Query(where=(FLOW, RANGES, AnyOf((eq("start", 16), gt("start", 18))))), [16, 19]),
+            (Query(where=(FLOW, RANGES, ge("start", 20))), []),
         ],
     )
     async def test_a_flow_is_read_along_its_sort_key(self, filled: Store, query: Query, starts: list[int]) -> None:

@@ -25,6 +25,13 @@ def trace_near_reader(store: SqliteStore) -> list[str]:
     return texts
 
 
+def count_near_steps(store: SqliteStore) -> list[None]:
+    """An item for each hundred steps that SQLite takes for bounded reads from now on."""
+    steps: list[None] = []
+    store._connected().readers._near.connection.set_progress_handler(lambda: steps.append(None), 100)
+    return steps
+
+
 def set_busy_timeout(store: SqliteStore, *, milliseconds: int) -> None:
     """How long the writing connection waits for locks."""
     _writer(store).execute(f"PRAGMA busy_timeout = {milliseconds}")

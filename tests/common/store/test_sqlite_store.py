@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tams_common.errors import Unavailable
-from tams_common.store import Reader, Tx
+from tams_common.store import AnyOf, Between, Page, Query, Reader, Tx, eq
 from tams_common.store.sqlite import SqliteStore
 from tams_common.store.sqlite.errors import Busy
-from tests.common.store.sqlite_probe import locked, set_busy_timeout, synchronous, trace_writer
+from tams_common.store.where import Scalar
+from tests.common.store.sqlite_probe import count_near_steps, locked, set_busy_timeout, synchronous, trace_writer
 from tests.common.store.tables import CLIPS, HEADS, ITEMS, TABLES, Clip, Head, Item, all_ids, insert_items, items
 
 
@@ -85,6 +86,30 @@ async def test_rows_that_several_functions_read_are_fetched_once(store: SqliteSt
     await asyncio.gather(*(store.run(partial(add, start=start)) for start in range(10)))
     assert sum("SELECT" in text for text in texts) == 1
     assert not [text for text in texts if "UPDATE" in text]
+
+
+def _starts(reader: Reader, query: Query) -> Page[tuple[Scalar, ...]]:
+    return reader.select(CLIPS, ("start",), query=query)
+
+
+async def test_rows_between_ranges_are_not_looked_at(store: SqliteStore) -> None:
+    starts = range(0, 20_000, 2)
+
+    def fill(tx: Tx) -> None:
+        tx.insert(HEADS, [Head("few"), Head("many")])
+        tx.insert(CLIPS, [Clip(flow="many", start=start) for start in starts])
+        tx.insert(CLIPS, [Clip(flow="few", start=start) for start in starts if start % 1000 == 0])
+
+    await store.run(fill)
+    ranges = AnyOf(tuple(Between("start", start - 1, start + 1) for start in range(0, 20_000, 1000)))
+    steps, costs = count_near_steps(store), []
+    for flow in ("few", "many"):
+        query = Query((eq("flow", flow), ranges), limit=50)
+        page = await store.read(partial(_starts, query=query), bounded=True)
+        assert page.rows == [(start,) for start in range(0, 20_000, 1000)]
+        costs.append(len(steps))
+        steps.clear()
+    assert costs[1] <= costs[0] + 1
 
 
 async def test_a_commit_is_forced_to_disk_on_files_only(store: SqliteStore) -> None:

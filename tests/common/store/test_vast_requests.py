@@ -8,7 +8,7 @@ from itertools import pairwise
 import pyarrow as pa
 import pytest
 
-from tams_common.store import Page, Query, Reader, Tx, eq, ge, lt
+from tams_common.store import AnyOf, Between, Page, Query, Reader, Tx, eq, ge, lt
 from tams_common.store.layout import Layouts
 from tams_common.store.vast import VastStore
 from tams_common.store.vast.database import Database
@@ -142,6 +142,20 @@ class TestPages:
             }
             assert counts["requests"]["GET data"] <= 4
             assert counts["rows"]["read"] <= 500
+
+    async def test_many_ranges_of_a_million_segments_are_one_request(
+        self, emulator: Emulator, opener: VastOpener, store: VastStore
+    ) -> None:
+        await asyncio.to_thread(_fill, Database(opener.place, "tables", layouts=Layouts(TABLES)))
+        places = range(0, SEGMENTS * SPACING, SEGMENTS * SPACING // 250)
+        ranges = AnyOf(tuple(Between("start", place - SPACING, place + SPACING) for place in places))
+        query = Query((FLOW, ranges, ge("start", -SPACING), lt("start", SEGMENTS * SPACING)), limit=2048)
+        emulator.counters.reset()
+        page = await store.read(lambda r: r.select(CLIPS, ("start",), query=query))
+        assert (len(page.rows), page.more) == (3 * 250 - 1, False)
+        counts = emulator.counters.snapshot()
+        assert counts["requests"]["GET data"] == 1
+        assert counts["rows"]["read"] <= 1000
 
     async def test_bodies_of_a_small_table_are_read_for_the_page_only(
         self, emulator: Emulator, store: VastStore

@@ -17,6 +17,7 @@ from tams_common.store.sqlite.paths import Paths
 from tams_common.store.sqlite.postings import Postings
 from tams_common.store.sqlite.search import Search
 from tams_common.store.sqlite.upkeep import Upkeep
+from tams_common.store.sqlite.walks import walks
 from tams_common.store.table import AnyTable, Key, R, Table
 from tams_common.store.where import Scalar
 
@@ -80,11 +81,16 @@ class Session:
         names = tuple(columns)
         if layout.tokens and query.where and query.limit and _never_null(layout, query.order):
             return self._found_page(layout, names, query=query)
-        where, values = where_clause(layout, query)
         limit = query.limit
-        values.append(_ALL if limit is None else limit + 1)
-        text = texts.select(names) + where + texts.order_by(query.order, reverse=query.reverse)
-        rows = _with_bools(layout, names, rows=self.execute(text, values))
+        select, order = texts.select(names), texts.order_by(query.order, reverse=query.reverse)
+        rows: list[tuple[Any, ...]] = []
+        for part in walks(layout, query):
+            where, values = where_clause(layout, part)
+            values.append(_ALL if limit is None else limit + 1 - len(rows))
+            rows += self.execute(select + where + order, values)
+            if limit is not None and len(rows) > limit:
+                break
+        rows = _with_bools(layout, names, rows=rows)
         if limit is None or len(rows) <= limit:
             return Page(rows)
         del rows[limit:]

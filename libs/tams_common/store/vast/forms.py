@@ -131,14 +131,19 @@ def _recurs(condition: Condition) -> bool:
 
 
 def _padded(condition: Condition) -> Condition:
-    """A list of values with the last one repeated, so that few lengths are asked for: 1, 2, 3, 4, 6, 8, 12, 16 …"""
-    if not isinstance(condition, IsIn) or len(condition.values) > _MOST_BLANKS:
-        return condition
-    values = condition.values
-    length = 1 << (len(values) - 1).bit_length()
-    if len(values) <= length * 3 // 4:
-        length = length * 3 // 4
-    return IsIn(condition.column, values + values[-1:] * (length - len(values)))
+    """A list with the last one repeated, so that few lengths are asked for: 1, 2, 3, 4, 6, 8, 12, 16 …"""
+    match condition:
+        case IsIn(column=column, values=values) if len(values) <= _MOST_BLANKS:
+            return IsIn(column, values + values[-1:] * _missing(len(values)))
+        case AnyOf(conditions=parts) if len(parts) <= _MOST_BLANKS:
+            return AnyOf(parts + parts[-1:] * _missing(len(parts)))
+    return condition
+
+
+def _missing(length: int) -> int:
+    """How many more make a length that is asked for."""
+    wanted = 1 << (length - 1).bit_length()
+    return (wanted * 3 // 4 if length <= wanted * 3 // 4 else wanted) - length
 
 
 def _width(values: Sequence[_Value]) -> int:
