@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tams_common.clock import SECOND
 from tams_common.ids import FlowId, new_id
-from tams_webhooks.picking import MOST_PARKED
+from tams_webhooks.batch import MOST_PARKED
 from tests.common.eventually import eventually
 from tests.conformance import rule
 from tests.webhooks.receiver import Reply

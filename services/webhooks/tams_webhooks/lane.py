@@ -12,7 +12,7 @@ from tams_common.errors import BadGateway, Conflict, GatewayTimeout, Unavailable
 from tams_common.store import Store, Tx
 from tams_webhooks import settling
 from tams_webhooks.attempts import Attempts
-from tams_webhooks.batch import Room
+from tams_webhooks.batch import MOST_BYTES, Room
 from tams_webhooks.books import UNKNOWN, Books, Entry
 from tams_webhooks.chains import Chain
 from tams_webhooks.config import WebhooksConfig
@@ -27,8 +27,6 @@ from tams_webhooks.window import Window
 
 CHAINS: Final = 4
 """Chains in memory for each request that may run at once."""
-MOST_BYTES: Final = 4 * 1024 * 1024
-"""Of events that are taken up at once."""
 TURN: Final = 0.25
 """Seconds after which what was done is written down and further events are looked for, though some requests run on."""
 LAG: Final = 1.0
@@ -218,7 +216,7 @@ class Lane:
             raise Lost
         self._is_stale = False
         self._books.adopt(row, loaded.parked)
-        self._replaying.adopt(loaded.replays)
+        self._replaying.adopt(loaded.replays, loaded.replay_parked)
         self._attempts.until = max(self._attempts.until, row.until)
         self._attempts.last = max(self._attempts.last, row.attempted_at)
         if webhook.status not in LIVE:
@@ -273,7 +271,7 @@ class Lane:
 
     def _is_worth_writing(self, entry: Entry) -> bool:
         step = entry.step
-        if step.attempts or step.parked or step.replays or step.until == 0:
+        if step.attempts or step.parked or step.replay or step.until == 0:
             return True
         return step.cursor != self._books.row.cursor and self._written + LAG <= asyncio.get_running_loop().time()
 
