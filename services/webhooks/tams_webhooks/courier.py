@@ -31,6 +31,8 @@ class Target(msgspec.Struct, frozen=True):
     base_url: str
     headers: Mapping[str, str] | None
 
+    __repr__ = object.__repr__  # what is printed by accident has no secret in it
+
 
 class Courier:
     """Sends events, each with the same id in every attempt."""
