@@ -58,7 +58,7 @@ class Hook:
             tx.insert(PARKED, [ParkedRow(self.id, key, 1, 4, 10**19 // 4) for key in (FLOW, OTHER_FLOW)])
             replay = ReplayRow(webhook_id=self.id, created=1, id="x", kind="range", cursor=1, end=3, tries=2, parked=1)
             tx.insert(REPLAYS, [replay])
-            tx.insert(REPLAY_PARKED, [ReplayParkedRow(self.id, FLOW, 1, 2, 10**19 // 4, "x")])
+            tx.insert(REPLAY_PARKED, [ReplayParkedRow(self.id, FLOW, 1, 2, 10**19 // 4, replay_id="x")])
 
         await self._rig.store.run(write)
 

@@ -242,7 +242,7 @@ async def test_a_deleted_webhook_is_gone_with_all_that_waited_for_it(rig: Rig) -
             tx.touch(LANES, (webhook_id,))
             tx.insert(PARKED, [ParkedRow(webhook_id, FLOW, 1, 0, 0)])
             tx.insert(REPLAYS, [ReplayRow(webhook_id=webhook_id, created=1, id="x", kind="range", cursor=1, end=2)])
-            tx.insert(REPLAY_PARKED, [ReplayParkedRow(webhook_id, FLOW, 1, 0, 0, "x")])
+            tx.insert(REPLAY_PARKED, [ReplayParkedRow(webhook_id, FLOW, 1, 0, 0, replay_id="x")])
 
     await rig.store.run(wait)
     await rig.client.delete(f"{HOOKS}/{gone}")

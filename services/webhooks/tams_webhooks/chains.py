@@ -34,7 +34,8 @@ class Chain:
                 return
             self.attempts.append(made)
             if made.outcome == "retrying":
-                self._parked = ParkedRow(attempts.webhook_id, self.key, made.number, made.tries, made.due)
+                appended = self._events[self._next].event.appended
+                self._parked = ParkedRow(attempts.webhook_id, self.key, made.number, made.tries, made.due, appended)
                 return
             self._next += 1
             self._tries = 0
@@ -46,9 +47,11 @@ class Chain:
         if self._parked is not None:
             return self._parked
         if self._next < len(self._events):
-            number = self._events[self._next].event.number
-            return ParkedRow(webhook_id, self.key, number, self._tries, self._since)
-        return ParkedRow(webhook_id, self.key, self.reaches + 1, 0, self._since) if self.passed else None
+            event = self._events[self._next].event
+            return ParkedRow(webhook_id, self.key, event.number, self._tries, self._since, event.appended)
+        if self.passed:
+            return ParkedRow(webhook_id, self.key, self.reaches + 1, 0, self._since, self._since)
+        return None
 
 
 def chains_of(batch: Batch, events: Mapping[int, Dressed], *, parked: Mapping[str, ParkedRow], now: int) -> list[Chain]:

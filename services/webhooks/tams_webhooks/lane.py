@@ -23,6 +23,7 @@ from tams_webhooks.replaying import Replaying
 from tams_webhooks.retry import Schedule
 from tams_webhooks.settling import LIVE
 from tams_webhooks.tables import AttemptRow, LaneRow
+from tams_webhooks.tally import Tally
 from tams_webhooks.window import Window
 
 CHAINS: Final = 4
@@ -50,6 +51,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     config: WebhooksConfig
     clock: Clock
     owner: str
+    tally: Tally
 
 
 class Lane:
@@ -85,6 +87,18 @@ class Lane:
     def until(self) -> int:
         """The end (ns) of the lease as it is known here."""
         return self._attempts.until
+
+    @property
+    def parked(self) -> int:
+        """How many flows wait."""
+        return len(self._books.parked)
+
+    @property
+    def waits_since(self) -> int:
+        """When (ns) the oldest event arrived that has still to be looked at or delivered, 0 for none."""
+        places = {chain.key: chain.place(self.webhook_id) for chain in self._running}
+        waiting = [place.appended for place in (self._books.parked | places).values() if place is not None]
+        return min(filter(None, [*waiting, self._picker.following(self._books.cursor)]), default=0)
 
     async def run(self) -> None:
         """Delivers until stopped, until the webhook is not to be sent anything, or until the lane is lost."""
@@ -261,6 +275,7 @@ class Lane:
         if written is None:
             raise Lost
         self._books.wrote(entry)
+        self._tools.tally.count(entry.step.attempts)
         self._replaying.written()
         self._is_stale = not self._books.advance(written) or self._is_stale
         self._attempts.until = max(self._attempts.until, written.until)

@@ -40,6 +40,14 @@ class Picker:
         self._clock = clock
         self._full_at = -1
         self._told_below = 0
+        self._next_at = 0
+
+    def following(self, cursor: int) -> int:
+        """When (ns) the event after `cursor` arrived, 0 for none; of a lane far behind, when one before it did."""
+        rows = self._window.after(cursor)
+        if rows is None:
+            return self._next_at
+        return rows[0].appended if rows else 0
 
     def freed(self) -> None:
         """There may be room again."""
@@ -54,6 +62,7 @@ class Picker:
         behind = self._full_at != books.cursor and self._window.after(books.cursor) is None
         question = Question(self._webhook_id, books.cursor, due, max(1, room.events // max(1, len(due))), behind)
         look = await self._look(question)
+        self._next_at = look.rows[0].appended if look.rows else self._next_at
         if look.version > target.version:
             return Picked(is_outdated=True)
         waiting = books.parked.keys() | set(busy)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from tams_common.clock import SECOND, Clock
 from tams_common.errors import BadGateway, Conflict, GatewayTimeout, Unavailable
@@ -133,7 +133,7 @@ class Replaying:
         await asyncio.gather(*(chain.run(self._attempts, replay_id=row.id) for chain in chains))
         places = {chain.key: _parked(chain.place(row.webhook_id), row.id) for chain in chains}
         for key in chunk.batch.passed - own.keys() - places.keys():
-            places[key] = ReplayParkedRow(row.webhook_id, key, row.cursor, 0, plan.held[key], row.id)
+            places[key] = ReplayParkedRow(row.webhook_id, key, row.cursor, 0, plan.held[key], replay_id=row.id)
         self._note(row, own, chains=chains, places=places, chunk=chunk)
 
     def _note(
@@ -171,4 +171,4 @@ class Replaying:
 def _parked(place: ParkedRow | None, replay_id: str) -> ReplayParkedRow | None:
     if place is None:
         return None
-    return ReplayParkedRow(place.webhook_id, place.key, place.number, place.tries, place.due, replay_id)
+    return ReplayParkedRow(**asdict(place), replay_id=replay_id)

@@ -96,6 +96,7 @@ class ParkedRow(Struct, frozen=True):
     """A flow (or source) whose event `number` could not be delivered yet: all later ones of its `key` wait behind it.
 
     `tries` counts failed attempts of that event, 0 for one that only waits its turn; the next is due at `due`.
+    `appended` is when the event arrived, or began to wait where only its place is known; 0 in rows of old.
     """
 
     webhook_id: str
@@ -103,6 +104,7 @@ class ParkedRow(Struct, frozen=True):
     number: int
     tries: int
     due: int
+    appended: int = 0
 
 
 class AttemptRow(Struct, frozen=True, kw_only=True):
@@ -154,7 +156,7 @@ class ReplayRow(Struct, frozen=True, kw_only=True):
         return self.cursor >= self.end and not self.parked
 
 
-class ReplayParkedRow(ParkedRow, frozen=True):
+class ReplayParkedRow(ParkedRow, frozen=True, kw_only=True):
     """A flow (or source) of which later events of the replay `replay_id` wait behind event `number`."""
 
     replay_id: str
@@ -172,7 +174,12 @@ EVENT_LOG: Final = Table(
 WEBHOOKS: Final = Table("webhooks", WebhookRow, key=("id",), paging=Small())
 LANES: Final = Table("lanes", LaneRow, key=("webhook_id",), paging=Small())
 PARKED: Final = Table(
-    "parked", ParkedRow, key=("webhook_id", "key"), paging=Small(), guarded_by=Guard("lanes", ("webhook_id",))
+    "parked",
+    ParkedRow,
+    key=("webhook_id", "key"),
+    paging=Small(),
+    guarded_by=Guard("lanes", ("webhook_id",)),
+    version=2,
 )
 ATTEMPTS: Final = Table(
     "attempts",
