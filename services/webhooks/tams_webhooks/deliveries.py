@@ -170,7 +170,8 @@ class Deliveries:
     async def _tested(self, webhook: WebhookRow) -> AttemptRow:
         at, event_id = self._clock(), EventId(self._new_id())
         event = {"event_type": TEST, "event_timestamp": timestamp(at), "event": {"webhook_id": webhook.id}}
-        answer = await self._courier.send(self._courier.target(webhook), event_id, body=encode_json(event))
+        async with self._courier.turns:
+            answer = await self._courier.send(self._courier.target(webhook), event_id, body=encode_json(event))
         return AttemptRow(
             webhook_id=webhook.id,
             at=at,
