@@ -27,6 +27,11 @@ def waiting(rig: Rig, webhook: str, *, flows: int, sent: int) -> Check:
     return check
 
 
+async def newest_parked(rig: Rig, webhook: str) -> int:
+    """How many flows wait in the newest replay."""
+    return int((await replays(rig, webhook))[0].get("parked", 0))
+
+
 async def test_what_waits_in_the_lane_is_left_to_it() -> None:
     async with running() as rig, rig.started():
         endpoint = rig.receiver.at()
@@ -106,6 +111,50 @@ async def test_an_event_that_fails_holds_up_its_flow_and_not_its_replay() -> Non
         await eventually(done(rig, webhook, sent=399, failed=1))
         assert_ids_in_order(endpoint.ids, [event for event in events if event is not bad])
         assert len(endpoint.ids) == 399
+
+
+async def test_what_failed_waits_in_its_replay_by_flow_too() -> None:
+    async with running(replace(CONFIG, delays="60")) as rig, rig.started():
+        endpoint = rig.receiver.at()
+        events = [flow_event(at=n + 1) for n in range(5)]
+        unlucky = {event.id for event in events[::2]}
+        endpoint.answer_by(lambda request: Reply(400 if request.id in unlucky else 204))
+        webhook = await rig.register(endpoint.url)
+        await rig.append(*events)
+        for count in (1, 4, 7):
+            await eventually(attempted(rig, webhook, count=count))
+            rig.clock.advance(seconds=80)
+        await eventually(attempted(rig, webhook, count=8))
+        await eventually(parked(rig, webhook, count=0))
+        await replay(rig, webhook, failed=True)
+        await eventually(waiting(rig, webhook, flows=1, sent=0))
+        endpoint.answer(204)
+        rig.clock.advance(seconds=80)
+        await eventually(done(rig, webhook, sent=3))
+        assert endpoint.ids == [events[n].id for n in (1, 3, 0, 2, 4)]
+
+
+async def test_two_replays_of_what_failed_bring_it_once() -> None:
+    async with running(replace(CONFIG, delays="60")) as rig, rig.started():
+        endpoint = rig.receiver.at()
+        endpoint.answer(400)
+        webhook = await rig.register(endpoint.url)
+        events = [flow_event(at=1), flow_event(at=2)]
+        await rig.append(*events)
+        for count in (1, 3):
+            await eventually(attempted(rig, webhook, count=count))
+            rig.clock.advance(seconds=80)
+        await eventually(attempted(rig, webhook, count=4))
+        await eventually(parked(rig, webhook, count=0))
+        await replay(rig, webhook, failed=True)
+        await eventually(waiting(rig, webhook, flows=1, sent=0))
+        rig.clock.advance(seconds=1)
+        await replay(rig, webhook, failed=True)
+        await eventually(lambda: newest_parked(rig, webhook))
+        endpoint.answer(204)
+        rig.clock.advance(seconds=80)
+        await eventually(done(rig, webhook, sent=0))
+        assert endpoint.ids == [event.id for event in events]
 
 
 async def test_a_later_replay_passes_what_waits_but_keeps_the_order() -> None:

@@ -152,6 +152,7 @@ class Replaying:
             else:
                 own[key] = place
         made = [attempt for chain in chains for attempt in chain.attempts]
+        self._forget_failed({attempt.number for attempt in made if attempt.outcome == "delivered"}, by=row.id)
         soonest = min(own.values(), key=lambda each: each.due, default=None)
         after = replace(
             row,
@@ -166,6 +167,12 @@ class Replaying:
         self._open = [
             after if each.id == row.id else each for each in self._open if each.id != row.id or not after.is_over
         ]
+
+    def _forget_failed(self, arrived: Collection[int], *, by: str) -> None:
+        """What one replay has brought, no other one brings as failed."""
+        for replay_id, numbers in self._failed.items():
+            if replay_id != by:
+                self._failed[replay_id] = [number for number in numbers if number not in arrived]
 
 
 def _parked(place: ParkedRow | None, replay_id: str) -> ReplayParkedRow | None:
