@@ -125,6 +125,7 @@ async def test_a_test_does_not_disturb_what_runs() -> None:
         ("GET", "deliveries"),
         ("GET", "deliveries/replays"),
         ("POST", "deliveries/replay"),
+        ("POST", "deliveries/retry"),
         ("POST", "deliveries/test"),
     ],
 )

@@ -11,7 +11,19 @@ from tams_common.store import Query, Reader, Tx
 from tams_webhooks.log import append
 from tams_webhooks.secrets import open_vault
 from tams_webhooks.status import edited
-from tams_webhooks.tables import LANES, PARKED, REPLAYS, WEBHOOKS, LaneRow, ParkedRow, ReplayRow, Status, WebhookRow
+from tams_webhooks.tables import (
+    LANES,
+    PARKED,
+    REPLAY_PARKED,
+    REPLAYS,
+    WEBHOOKS,
+    LaneRow,
+    ParkedRow,
+    ReplayParkedRow,
+    ReplayRow,
+    Status,
+    WebhookRow,
+)
 from tams_webhooks.webhook import Asked
 from tests.conformance import rule
 from tests.spec import Spec
@@ -44,9 +56,9 @@ class Hook:
             owned = replace(lane, cursor=3, owner="replica", until=self._rig.clock() + 10, parked=2, failing_since=7)
             tx.update(LANES, [owned])
             tx.insert(PARKED, [ParkedRow(self.id, key, 1, 4, 10**19 // 4) for key in (FLOW, OTHER_FLOW)])
-            tx.insert(
-                REPLAYS, [ReplayRow(webhook_id=self.id, created=1, id="x", kind="range", cursor=1, end=3, tries=2)]
-            )
+            replay = ReplayRow(webhook_id=self.id, created=1, id="x", kind="range", cursor=1, end=3, tries=2, parked=1)
+            tx.insert(REPLAYS, [replay])
+            tx.insert(REPLAY_PARKED, [ReplayParkedRow(self.id, FLOW, 1, 2, 10**19 // 4, replay_id="x")])
 
         await self._rig.store.run(write)
 
@@ -252,6 +264,8 @@ async def test_leaving_error_goes_on_where_it_was_and_at_once(rig: Rig, hook: Ho
     assert (lane.cursor, lane.owner, lane.parked, lane.failing_since) == (3, "", 2, 0)
     assert [(row.tries, row.due) for row in parked] == [(0, rig.clock())] * 2
     assert (replay.tries, replay.due) == (0, rig.clock())
+    [waiting] = (await rig.store.read(lambda reader: reader.scan(REPLAY_PARKED, Query()))).rows
+    assert (waiting.tries, waiting.due) == (0, rig.clock())
 
 
 @pytest.mark.parametrize("changes", [{"url": "http://127.0.0.1:9/corrected"}, {"api_key_value": "corrected"}])

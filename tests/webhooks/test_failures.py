@@ -1,5 +1,6 @@
 """What failures lead to: retries in order, flows that wait without rows of their events, webhooks in status `error`."""
 
+import asyncio
 import random
 
 import pytest
@@ -7,7 +8,7 @@ from msgspec.structs import replace
 
 from tams_common.clock import SECOND
 from tams_common.ids import FlowId, new_id
-from tams_webhooks.picking import MOST_PARKED
+from tams_webhooks.batch import MOST_PARKED
 from tests.common.eventually import eventually
 from tests.conformance import rule
 from tests.webhooks.receiver import Reply
@@ -80,6 +81,46 @@ async def test_used_up_tries_fail_the_event_and_the_flow_goes_on() -> None:
         found = await rig.attempts(webhook)
         assert [(row.outcome, row.tries) for row in found[:3]] == [("retrying", 1), ("retrying", 2), ("failed", 3)]
         assert found[2].due == 0
+
+
+@rule("WHK-17")
+async def test_ten_tries_over_three_days_unless_configured_otherwise() -> None:
+    async with running() as rig, rig.started():
+        endpoint, marker = rig.receiver.at(), rig.receiver.at("/marker")
+        endpoint.answer(500)
+        webhook = await rig.register(endpoint.url, flow_ids=[FLOW])
+        await rig.register(marker.url, flow_ids=[OTHER_FLOW])
+        await rig.append(flow_event())
+        begin = rig.clock()
+        for tries, hours in enumerate((5 / HOUR, 1 / 12, 0.5, 2, 5, 10, 14, 20, 24), start=1):
+            await eventually(attempted(rig, webhook, count=tries))
+            last = (await rig.attempts(webhook))[-1]
+            assert (last.outcome, last.tries) == ("retrying", tries)
+            assert 0.8 * hours <= (last.due - rig.clock()) / SECOND / HOUR <= 1.2 * hours
+            rig.clock.advance(seconds=(last.due - rig.clock()) // SECOND)
+            await rig.append(flow_event(OTHER_FLOW))
+            await eventually(lambda tries=tries: len(marker.accepted) == tries)  # type: ignore[misc]
+            assert len(await rig.attempts(webhook)) == tries
+            rig.clock.advance(seconds=1)
+        await eventually(attempted(rig, webhook, count=10))
+        assert (await rig.attempts(webhook))[-1].outcome == "failed"
+        assert 0.8 * 76 <= (rig.clock() - begin) / SECOND / HOUR <= 1.2 * 76
+        await eventually(parked(rig, webhook, count=0))
+
+
+async def test_an_attempt_takes_fifteen_seconds_unless_configured_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as rig, rig.started():
+        endpoint = rig.receiver.at()
+        endpoint.hang()
+        webhook = await rig.register(endpoint.url)
+        await rig.append(flow_event())
+        await eventually(lambda: endpoint.received)
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(loop, "time", lambda real=loop.time: real() + 15)
+        await eventually(attempted(rig, webhook, count=1))
+        (attempt,) = await rig.attempts(webhook)
+        assert (attempt.outcome, attempt.status) == ("retrying", None)
+        assert "15 s" in attempt.error
 
 
 async def test_an_event_without_further_tries_fails_at_once() -> None:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from tams_common.ids import FlowId, new_id
 from tams_common.store import Query
 from tams_webhooks.pruning import Pruning
-from tams_webhooks.tables import LANES, PARKED, REPLAYS, WEBHOOKS
+from tams_webhooks.tables import LANES, PARKED, REPLAY_PARKED, REPLAYS, WEBHOOKS
 from tests.common.eventually import eventually
 from tests.conformance import rule
 from tests.webhooks.receiver import Reply
@@ -80,7 +80,7 @@ async def test_a_webhook_that_is_deleted_in_mid_flight_leaves_nothing() -> None:
         await rig.register(marker.url)
         await rig.append(flow_event())
         await eventually(lambda: marker.accepted)
-        for table in (LANES, PARKED, REPLAYS):
+        for table in (LANES, PARKED, REPLAYS, REPLAY_PARKED):
             rows = (await rig.store.read(lambda tx, table=table: tx.scan(table, Query()))).rows  # type: ignore[misc]
             assert [row for row in rows if row.webhook_id == webhook] == []
         assert await rig.store.read(lambda tx: tx.get(WEBHOOKS, (webhook,))) is None

@@ -9,7 +9,7 @@ from tams_common.auth import ADMIN, READ, WRITE, Principal
 from tams_common.store import Query, Reader, Scalar, Tx
 from tams_common.store.table import AnyTable
 from tams_webhooks.log import append
-from tams_webhooks.tables import LANES, PARKED, REPLAYS, WEBHOOKS, ParkedRow, ReplayRow
+from tams_webhooks.tables import LANES, PARKED, REPLAY_PARKED, REPLAYS, WEBHOOKS, ParkedRow, ReplayParkedRow, ReplayRow
 from tests.common.http_client import BASE_URL
 from tests.conformance import rule
 from tests.spec import Spec
@@ -242,6 +242,7 @@ async def test_a_deleted_webhook_is_gone_with_all_that_waited_for_it(rig: Rig) -
             tx.touch(LANES, (webhook_id,))
             tx.insert(PARKED, [ParkedRow(webhook_id, FLOW, 1, 0, 0)])
             tx.insert(REPLAYS, [ReplayRow(webhook_id=webhook_id, created=1, id="x", kind="range", cursor=1, end=2)])
+            tx.insert(REPLAY_PARKED, [ReplayParkedRow(webhook_id, FLOW, 1, 0, 0, replay_id="x")])
 
     await rig.store.run(wait)
     await rig.client.delete(f"{HOOKS}/{gone}")
@@ -250,10 +251,13 @@ async def test_a_deleted_webhook_is_gone_with_all_that_waited_for_it(rig: Rig) -
     assert [shown["id"] for shown in (await rig.client.get(HOOKS)).json()] == [kept]
 
     def left(reader: Reader) -> list[list[tuple[Scalar, ...]]]:
-        ids: list[tuple[AnyTable, str]] = [(WEBHOOKS, "id"), *((t, "webhook_id") for t in (LANES, PARKED, REPLAYS))]
+        ids: list[tuple[AnyTable, str]] = [
+            (WEBHOOKS, "id"),
+            *((t, "webhook_id") for t in (LANES, PARKED, REPLAYS, REPLAY_PARKED)),
+        ]
         return [reader.select(table, (column,), query=Query()).rows for table, column in ids]
 
-    assert await rig.store.read(left) == [[(kept,)]] * 4
+    assert await rig.store.read(left) == [[(kept,)]] * 5
 
 
 @rule("WHK-31", "AUTH-16")

@@ -1,7 +1,5 @@
 """Replays: events once more, with the same ids, in order, beside new ones."""
 
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
 
@@ -11,31 +9,11 @@ from tams_common.ids import FlowId, new_id
 from tams_webhooks.pruning import Pruning
 from tests.common.eventually import eventually
 from tests.webhooks.receiver import Reply
+from tests.webhooks.replays import done, replay, replays
 from tests.webhooks.rig import CONFIG, FLOW, OTHER_FLOW, Rig, flow_event, running
-from tests.webhooks.words import Check, assert_ids_in_order, attempted, on_many_flows, parked
+from tests.webhooks.words import assert_ids_in_order, attempted, on_many_flows, parked, reached
 
 ONE_TRY = replace(CONFIG, delays="")
-
-
-async def replay(rig: Rig, webhook: str, **asked: object) -> Any:  # noqa: ANN401 — JSON
-    """Asks for one."""
-    return (await rig.client.post(f"/service/webhooks/{webhook}/deliveries/replay", asked, expect=202)).json()
-
-
-async def replays(rig: Rig, webhook: str) -> list[Any]:
-    """What the API shows, the newest first."""
-    shown: list[Any] = (await rig.client.get(f"/service/webhooks/{webhook}/deliveries/replays")).json()
-    return shown
-
-
-def done(rig: Rig, webhook: str, *, sent: int, failed: int = 0) -> Check:
-    """Whether the newest replay is over with these counts."""
-
-    async def check() -> bool:
-        shown = (await replays(rig, webhook))[0]
-        return (shown["done"], shown["sent"], shown["failed"]) == (True, sent, failed)
-
-    return check
 
 
 async def test_one_event() -> None:
@@ -120,17 +98,19 @@ async def test_an_event_that_fails_holds_its_replay_up_and_nothing_else() -> Non
 
 
 async def test_replays_come_one_after_the_other() -> None:
-    async with running() as rig:
+    async with running() as rig, rig.started():
         endpoint = rig.receiver.at()
         webhook = await rig.register(endpoint.url)
         events = on_many_flows(40, flows=2)
         await rig.append(*events)
+        await eventually(reached(rig, webhook, number=40))
+        endpoint.hang()
         for _ in range(3):
             await replay(rig, webhook, since=timestamp(0))
             rig.clock.advance(seconds=1)
-        async with rig.started():
-            await eventually(lambda: len(endpoint.accepted) == 160)
-            await eventually(done(rig, webhook, sent=40))
+        endpoint.release()
+        await eventually(lambda: len(endpoint.accepted) == 160)
+        await eventually(done(rig, webhook, sent=40))
         assert [shown["sent"] for shown in await replays(rig, webhook)] == [40, 40, 40]
 
 
@@ -184,10 +164,14 @@ async def test_a_disabled_webhook_replays_nothing(rig: Rig) -> None:
     await rig.client.post(f"/service/webhooks/{webhook}/deliveries/replay", asked, expect=400)
 
 
-async def test_there_are_only_so_many_replays_at_once(rig: Rig) -> None:
-    webhook = await rig.register(rig.receiver.at().url)
-    await rig.append(flow_event())
-    for _ in range(20):
-        await replay(rig, webhook, since=timestamp(0))
-    answer = await rig.client.post(f"/service/webhooks/{webhook}/deliveries/replay", {"failed": True}, expect=400)
-    assert "20 replays" in answer.json()["detail"]
+async def test_there_are_only_so_many_replays_at_once() -> None:
+    async with running() as rig, rig.started():
+        endpoint = rig.receiver.at()
+        webhook = await rig.register(endpoint.url)
+        await rig.append(flow_event())
+        await eventually(reached(rig, webhook, number=1))
+        endpoint.hang()
+        for _ in range(20):
+            await replay(rig, webhook, since=timestamp(0))
+        answer = await rig.client.post(f"/service/webhooks/{webhook}/deliveries/replay", {"failed": True}, expect=400)
+        assert "20 replays" in answer.json()["detail"]

@@ -17,11 +17,13 @@ from tams_common.errors import StartRefused
 from tams_common.http.app import ServiceApp
 from tams_common.http.routing import Route
 from tams_webhooks.config import WebhooksConfig
+from tams_webhooks.courier import Target
 from tams_webhooks.handlers.webhooks import Webhooks
+from tams_webhooks.matching import filters_of
 from tams_webhooks.registering import Registrar
 from tams_webhooks.secrets import open_vault
 from tams_webhooks.tables import WEBHOOKS
-from tams_webhooks.webhook import WebhookPost
+from tams_webhooks.webhook import Webhook, WebhookPost
 from tests.common.http_client import Client
 from tests.conformance import rule
 from tests.stores import on_sqlite_files
@@ -92,6 +94,12 @@ async def test_the_service_does_not_start_without_a_key() -> None:
 def test_a_body_that_is_printed_has_no_secret_in_it() -> None:
     body = WebhookPost(url="http://x", events=(), api_key_name="X", api_key_value=SECRET)
     assert SECRET not in f"{body!r}{body}"
+
+
+def test_what_is_made_ready_to_be_sent_has_no_secret_in_it_when_printed() -> None:
+    webhook = Webhook(url="https://receiver.example", events=("flows/created",), api_key_name="X-Key")
+    target = Target(1, webhook, filters_of(webhook), "http://tams.test", {"X-Key": "very secret"})
+    assert "very secret" not in repr(target)
 
 
 @rule("WHK-33")

@@ -10,27 +10,40 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tams_common.outgoing.guard import Guard
 
-THREADS: Final = 64
-"""Lookups at once, in threads of their own: names whose servers hang must hold up nothing else of the process."""
+THREADS: Final = 1024
+"""Names that are looked up at once, in threads of their own, which are made when they are needed: names whose servers
+hang must hold up nothing else, neither of the process nor among the lookups."""
 
 
 class SystemLookup:
-    """Asks the machine's resolver."""
+    """Asks the machine's resolver, once at a time for each name, however many want to know."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="outgoing-dns")
+        self._asked: dict[str, asyncio.Future[list[str]]] = {}
 
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """The addresses of `host`; raises `OSError`."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
-        return [str(address[0]) for *_, address in found]
+    async def __call__(self, host: str, _port: int) -> Sequence[str]:
+        """The addresses of `host`; raises `OSError`. Who no longer waits leaves the others waiting."""
+        asked = self._asked.get(host)
+        if asked is None:
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, _addresses, host)
+            self._asked[host] = asked
+            asked.add_done_callback(lambda _: self._answered(host))
+        return await asyncio.shield(asked)
+
+    def _answered(self, host: str) -> None:
+        asked = self._asked.pop(host)
+        if not asked.cancelled():
+            asked.exception()
 
     def close(self) -> None:
         """Starts no more lookups."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _addresses(host: str) -> list[str]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
 
 
 class GuardedResolver(AbstractResolver):

@@ -113,6 +113,8 @@ EXTENSIONS: Final = (
     Public("GET", "/service/webhooks/{webhook_id}/deliveries", WEBHOOKS, _READ),
     Public("POST", "/service/webhooks/{webhook_id}/deliveries/replay", WEBHOOKS, _READ_OR_WRITE),
     Public("GET", "/service/webhooks/{webhook_id}/deliveries/replays", WEBHOOKS, _READ),
+    Public("DELETE", "/service/webhooks/{webhook_id}/deliveries/replays/{replay_id}", WEBHOOKS, _READ_OR_WRITE),
+    Public("POST", "/service/webhooks/{webhook_id}/deliveries/retry", WEBHOOKS, _READ_OR_WRITE),
     Public("POST", "/service/webhooks/{webhook_id}/deliveries/test", WEBHOOKS, _READ_OR_WRITE),
     Public("GET", "/.well-known/webhook-keys.json", WEBHOOKS, _EVERYONE),
     # Events

@@ -49,7 +49,7 @@ class Attempts:
 
     async def make(self, dressed: Dressed, *, tries: int, replay_id: str = "") -> AttemptRow | None:
         """Sends an event of which `tries` attempts have failed; None when it may not be sent any more."""
-        async with self._slots:
+        async with self._slots, self._courier.turns:
             if dressed.target is not self.target or not self.may_start():
                 return None
             at = self.moment()

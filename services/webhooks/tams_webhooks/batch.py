@@ -1,11 +1,17 @@
 """What a lane delivers next: a pure choice among the events that follow its cursor and those that wait (ADR 0005)."""
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from tams_webhooks.matching import Filters, matches
 from tams_webhooks.tables import LogRow
+
+MOST_PARKED: Final = 1000
+"""Flows that wait; with so many a lane, or a replay of it, stops at its cursor."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of events that are taken up at once."""
 
 
 class Room(Struct, frozen=True):

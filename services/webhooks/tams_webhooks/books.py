@@ -50,7 +50,9 @@ class Books:
         """What is to be written now."""
         places = {chain.key: chain.place(self.row.webhook_id) for chain in chains}
         changed = {key: place for key, place in places.items() if place != self.parked.get(key)}
-        made = [attempt for chain in chains for attempt in chain.attempts] + replaying.news
+        made = [attempt for chain in chains for attempt in chain.attempts]
+        if replaying.news is not None:
+            made += replaying.news.attempts
         made.sort(key=lambda attempt: attempt.at)
         waiting = self.parked | changed
         step = Step(
@@ -61,7 +63,7 @@ class Books:
             parked=changed,
             known=self.parked.keys(),
             attempts=[*made, *self.notes],
-            replays=() if replaying.changed is None else (replaying.changed,),
+            replay=replaying.news,
         )
         return Entry(step, [(chain, len(chain.attempts)) for chain in chains])
 

@@ -1,5 +1,6 @@
 """Brings one event to one webhook: its headers, its signature, its api key (WHK-18)."""
 
+import asyncio
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -31,6 +32,8 @@ class Target(msgspec.Struct, frozen=True):
     base_url: str
     headers: Mapping[str, str] | None
 
+    __repr__ = object.__repr__  # what is printed by accident has no secret in it
+
 
 class Courier:
     """Sends events, each with the same id in every attempt."""
@@ -41,13 +44,18 @@ class Courier:
         self._vault = vault
         self._clock = clock
 
+    @property
+    def turns(self) -> asyncio.Semaphore:
+        """Whoever sends holds one of these; there may be none for a while when very many receivers hang."""
+        return self._sender.turns
+
     def target(self, row: WebhookRow) -> Target:
         """What `row` says, decoded and decrypted once."""
         webhook = _decoder.decode(row.body)
         return Target(row.version, webhook, filters_of(webhook), row.base_url, self._headers(webhook, row.secret))
 
     async def send(self, target: Target, event_id: str, *, body: bytes) -> Answer:
-        """One attempt; it raises nothing but a cancellation."""
+        """One attempt, by who holds a turn; it raises nothing but a cancellation."""
         if target.headers is None:
             return Answer(None, "the api key value cannot be decrypted: its encryption key is gone", 0)
         signed = self._sign(event_id, self._clock() // SECOND, body=body)

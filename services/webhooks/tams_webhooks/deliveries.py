@@ -1,4 +1,4 @@
-"""What owners see of the deliveries to their webhooks, and what they can ask for: a replay, a test."""
+"""What owners see of the deliveries to their webhooks, and what they can ask for: a replay, a retry, a test."""
 
 from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,16 @@ from tams_common.events import timestamp
 from tams_common.http.codec import encode_json
 from tams_common.ids import EventId, IdSource
 from tams_common.store import Condition, Page, Query, Reader, Store, Tx, eq
+from tams_webhooks import restarting
 from tams_webhooks.courier import Courier
-from tams_webhooks.log import head_of
+from tams_webhooks.log import FIRST, head_of
 from tams_webhooks.registering import find
 from tams_webhooks.tables import (
     ATTEMPTS,
     EVENT_LOG,
     LANES,
+    PARKED,
+    REPLAY_PARKED,
     REPLAYS,
     THE_LOG,
     AttemptRow,
@@ -43,7 +46,9 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 class ReplayPost(Struct, frozen=True):
     """What is to be sent again: one event, or those that arrived from `since` to before `until`; with `failed` those
-    whose last try failed then. Without `since` from the oldest that is kept, without `until` up to now."""
+    whose last try failed then. Without `since` from the oldest that is kept, without `until` up to now.
+
+    What is still to come by itself is left out."""
 
     event_id: str | UnsetType = UNSET
     failed: bool = False
@@ -93,19 +98,56 @@ class Deliveries:
         created, replay_id = self._clock(), self._new_id()
 
         def write(tx: Tx) -> ReplayRow:
-            webhook = find(tx, webhook_id, principal=principal)
-            if webhook.status == "disabled":
-                raise InvalidInput("the webhook is disabled: nothing is sent to it")
+            _check_sends(find(tx, webhook_id, principal=principal))
             lane = _mark(tx, webhook_id)
-            kind, cursor, end = _range_of(tx, asked, lane=lane, now=created)
-            row = ReplayRow(webhook_id=webhook_id, created=created, id=replay_id, kind=kind, cursor=cursor, end=end)
+            kind, first, last = _range_of(tx, asked)
+            since, until = _time_of(asked, lane=lane, now=created)
+            row = ReplayRow(
+                webhook_id=webhook_id,
+                created=created,
+                id=replay_id,
+                kind=kind,
+                cursor=first,
+                end=max(first, min(last, lane.cursor + 1)),
+                since=since,
+                until=until,
+            )
             known = _replays(tx, webhook_id)
-            over = [each for each in known if each.cursor >= each.end]
+            over = [each for each in known if each.is_over]
             if len(known) - len(over) >= MOST_OPEN:
                 raise InvalidInput(f"{MOST_OPEN} replays of this webhook are not over yet")
             tx.delete(REPLAYS, [REPLAYS.key_of(each) for each in over[: max(0, len(known) - MOST_KEPT)]])
             tx.insert(REPLAYS, [row])
             return row
+
+        return await self._store.run(write)
+
+    async def cancel(self, webhook_id: str, replay_id: str, *, principal: Principal) -> None:
+        """Ends a replay, and forgets it; raises `NotFound` for none. Requests that are under way go on."""
+
+        def remove(tx: Tx) -> None:
+            find(tx, webhook_id, principal=principal)
+            row = next((row for row in _replays(tx, webhook_id) if row.id == replay_id), None)
+            if row is None:
+                raise NotFound(f"there is no replay {replay_id} of this webhook")
+            own = Query((eq("webhook_id", webhook_id), eq("replay_id", replay_id)))
+            tx.delete(REPLAY_PARKED, [REPLAY_PARKED.key_of(parked) for parked in tx.scan(REPLAY_PARKED, own).rows])
+            tx.delete(REPLAYS, [REPLAYS.key_of(row)])
+            _mark(tx, webhook_id)
+
+        await self._store.run(remove)
+
+    async def retry(self, webhook_id: str, *, principal: Principal) -> int:
+        """Has everything that waits for a further try sent at once, with all tries, and even if the receiver asked for
+        a pause; returns how many flows that are. Raises `InvalidInput` for a webhook that sends nothing."""
+        now = self._clock()
+
+        def write(tx: Tx) -> int:
+            _check_sends(find(tx, webhook_id, principal=principal))
+            own = Query((eq("webhook_id", webhook_id),))
+            count = len(tx.scan(PARKED, own).rows) + len(tx.scan(REPLAY_PARKED, own).rows)
+            restarting.resume(tx, webhook_id, now=now)
+            return count
 
         return await self._store.run(write)
 
@@ -128,7 +170,8 @@ class Deliveries:
     async def _tested(self, webhook: WebhookRow) -> AttemptRow:
         at, event_id = self._clock(), EventId(self._new_id())
         event = {"event_type": TEST, "event_timestamp": timestamp(at), "event": {"webhook_id": webhook.id}}
-        answer = await self._courier.send(self._courier.target(webhook), event_id, body=encode_json(event))
+        async with self._courier.turns:
+            answer = await self._courier.send(self._courier.target(webhook), event_id, body=encode_json(event))
         return AttemptRow(
             webhook_id=webhook.id,
             at=at,
@@ -145,6 +188,11 @@ class Deliveries:
         )
 
 
+def _check_sends(webhook: WebhookRow) -> None:
+    if webhook.status == "disabled":
+        raise InvalidInput("the webhook is disabled: nothing is sent to it")
+
+
 def _replays(reader: Reader, webhook_id: str) -> list[ReplayRow]:
     return reader.scan(REPLAYS, Query((eq("webhook_id", webhook_id),))).rows
 
@@ -158,26 +206,30 @@ def _mark(tx: Tx, webhook_id: str) -> LaneRow:
     return lane
 
 
-def _range_of(tx: Reader, asked: ReplayPost, *, lane: LaneRow, now: int) -> tuple[ReplayKind, int, int]:
-    """What is to be sent again: the kind of replay, where its cursor begins and where it ends."""
+def _range_of(tx: Reader, asked: ReplayPost) -> tuple[ReplayKind, int, int]:
+    """What is to be sent again: the kind of replay, and the numbers from the first to before the last one."""
     if asked.event_id is not UNSET:
         if asked.failed or asked.since is not UNSET or asked.until is not UNSET:
             raise InvalidInput("event_id names one event; failed, since and until are about many", field="$.event_id")
         number = _number_of(tx, asked.event_id)
         return "range", number, number + 1
-    since = 0 if asked.since is UNSET else _ns(asked.since)
+    head = head_of(tx)
     if asked.failed:
-        # An attempt is never earlier than the one before, but may be later than the clock says.
-        end = max(now, lane.attempted_at) + 1 if asked.until is UNSET else max(1, _ns(asked.until))
-        return "failed", min(since, end), end
+        return "failed", FIRST, head.next
     if asked.since is UNSET and asked.until is UNSET:
         raise InvalidInput("expected one of event_id, failed, since and until", field="$")
-    head = head_of(tx)
-    first = _first_since(tx, since, head=head)
+    first = _first_since(tx, 0 if asked.since is UNSET else _ns(asked.since), head=head)
     last = head.next if asked.until is UNSET else _first_since(tx, _ns(asked.until), head=head)
     if first >= last:
         raise InvalidInput("no event is kept that arrived from since to before until", field="$.since")
     return "range", first, last
+
+
+def _time_of(asked: ReplayPost, *, lane: LaneRow, now: int) -> tuple[int, int]:
+    """The moments (ns) of attempts from which and before which is asked."""
+    since = 0 if asked.since is UNSET else _ns(asked.since)
+    # An attempt is never earlier than the one before, but may be later than the clock says.
+    return since, max(now, lane.attempted_at) + 1 if asked.until is UNSET else _ns(asked.until)
 
 
 def _number_of(tx: Reader, event_id: str) -> int:

@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 from zlib import crc32
 
@@ -32,17 +33,21 @@ _log = structlog.get_logger(__name__)
 class View(Struct, frozen=True):
     """What all replicas see: how many live, and for each lane who has it until when, and the version of its row.
 
-    `live` are the webhooks that are sent events, `versions` those of all webhooks.
+    `live` are the webhooks that are sent events, `versions` those of all webhooks, `statuses` how many have which.
     """
 
     replicas: int
     lanes: Mapping[str, tuple[str, int, int]]
     live: frozenset[str]
     versions: Mapping[str, int]
+    statuses: Mapping[str, int]
 
 
 class Dispatcher:
-    """Holds a fair share of the lanes by leases, and runs each as a task; `close` is called when all have ended."""
+    """Holds a fair share of the lanes by leases, and runs each as a task; `close` is called when all have ended.
+
+    `statuses` says how many webhooks of the store had which status when it was last looked.
+    """
 
     def __init__(self, tools: Tools, tail: Tail, *, close: Callable[[], Awaitable[None]]) -> None:
         self._tools = tools
@@ -53,6 +58,12 @@ class Dispatcher:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._asked = asyncio.Event()
         self._beaten = 0
+        self.statuses: Mapping[str, int] = {}
+
+    @property
+    def lanes(self) -> Collection[Lane]:
+        """Those that this replica holds."""
+        return self._lanes.values()
 
     def changed(self, webhook_id: str) -> None:
         """A webhook was made, changed or removed in this process: from now on nothing is sent to it as it was."""
@@ -119,6 +130,7 @@ class Dispatcher:
         if now - self._beaten >= self._lease // 3:
             await self._beat(now)
         view = await self._tools.store.read(self._view)
+        self.statuses = view.statuses
         for webhook_id, lane in self._lanes.items():
             lane.notice(view.versions.get(webhook_id, 0))
             lane.notice_lane(view.lanes[webhook_id][2] if webhook_id in view.lanes else None)
@@ -191,6 +203,7 @@ class Dispatcher:
                 str(lane): (str(owner), int(until or 0), int(version or 0)) for lane, owner, until, version in lanes
             },
             live=frozenset(str(webhook_id) for webhook_id, status, _ in webhooks if status in LIVE),
+            statuses=Counter(str(status) for _, status, _ in webhooks),
             versions={str(webhook_id): int(version or 0) for webhook_id, _, version in webhooks},
         )
 

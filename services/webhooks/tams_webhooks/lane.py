@@ -12,7 +12,7 @@ from tams_common.errors import BadGateway, Conflict, GatewayTimeout, Unavailable
 from tams_common.store import Store, Tx
 from tams_webhooks import settling
 from tams_webhooks.attempts import Attempts
-from tams_webhooks.batch import Room
+from tams_webhooks.batch import MOST_BYTES, Room
 from tams_webhooks.books import UNKNOWN, Books, Entry
 from tams_webhooks.chains import Chain
 from tams_webhooks.config import WebhooksConfig
@@ -23,12 +23,11 @@ from tams_webhooks.replaying import Replaying
 from tams_webhooks.retry import Schedule
 from tams_webhooks.settling import LIVE
 from tams_webhooks.tables import AttemptRow, LaneRow
+from tams_webhooks.tally import Tally
 from tams_webhooks.window import Window
 
 CHAINS: Final = 4
 """Chains in memory for each request that may run at once."""
-MOST_BYTES: Final = 4 * 1024 * 1024
-"""Of events that are taken up at once."""
 TURN: Final = 0.25
 """Seconds after which what was done is written down and further events are looked for, though some requests run on."""
 LAG: Final = 1.0
@@ -52,6 +51,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     config: WebhooksConfig
     clock: Clock
     owner: str
+    tally: Tally
 
 
 class Lane:
@@ -87,6 +87,18 @@ class Lane:
     def until(self) -> int:
         """The end (ns) of the lease as it is known here."""
         return self._attempts.until
+
+    @property
+    def parked(self) -> int:
+        """How many flows wait."""
+        return len(self._books.parked)
+
+    @property
+    def waits_since(self) -> int:
+        """When (ns) the oldest event arrived that has still to be looked at or delivered, 0 for none."""
+        places = {chain.key: chain.place(self.webhook_id) for chain in self._running}
+        waiting = [place.appended for place in (self._books.parked | places).values() if place is not None]
+        return min(filter(None, [*waiting, self._picker.following(self._books.cursor)]), default=0)
 
     async def run(self) -> None:
         """Delivers until stopped, until the webhook is not to be sent anything, or until the lane is lost."""
@@ -218,7 +230,7 @@ class Lane:
             raise Lost
         self._is_stale = False
         self._books.adopt(row, loaded.parked)
-        self._replaying.adopt(loaded.replays)
+        self._replaying.adopt(loaded.replays, loaded.replay_parked)
         self._attempts.until = max(self._attempts.until, row.until)
         self._attempts.last = max(self._attempts.last, row.attempted_at)
         if webhook.status not in LIVE:
@@ -263,6 +275,7 @@ class Lane:
         if written is None:
             raise Lost
         self._books.wrote(entry)
+        self._tools.tally.count(entry.step.attempts)
         self._replaying.written()
         self._is_stale = not self._books.advance(written) or self._is_stale
         self._attempts.until = max(self._attempts.until, written.until)
@@ -273,7 +286,7 @@ class Lane:
 
     def _is_worth_writing(self, entry: Entry) -> bool:
         step = entry.step
-        if step.attempts or step.parked or step.replays or step.until == 0:
+        if step.attempts or step.parked or step.replay or step.until == 0:
             return True
         return step.cursor != self._books.row.cursor and self._written + LAG <= asyncio.get_running_loop().time()
 

@@ -7,7 +7,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from tams_common.http.openapi import UUID, Answer, ListOf, Media, Operation, Parameter
 from tams_common.http.parameters import DONE, LIMIT, LIST_HEADERS, PAGE, PAGE_HEADERS, REVERSE, TEXT, UUIDS, tags
 from tams_webhooks.deliveries import ReplayPost
-from tams_webhooks.handlers.deliveries import OUTCOMES, TYPES, AttemptShown, ReplayShown
+from tams_webhooks.handlers.deliveries import OUTCOMES, TYPES, AttemptShown, ReplayShown, RetryShown
 from tams_webhooks.handlers.keys import KeySet
 from tams_webhooks.tables import Status
 from tams_webhooks.webhook import EventType, Webhook, WebhookPost, WebhookPut
@@ -74,6 +74,14 @@ LIST_REPLAYS: Final = Operation(
     summary="What was asked to be sent again",
     answers={200: Answer("The latest replays, the newest first.", ListOf(ReplayShown))},
     refusals=(404,),
+)
+CANCEL_REPLAY: Final = Operation(
+    summary="Send no more of a replay, and forget it", answers={204: DONE}, refusals=(404,)
+)
+RETRY: Final = Operation(
+    summary="Try now what waits for a further try",
+    answers={202: Answer("It is tried, whatever pause the receiver asked for.", RetryShown)},
+    refusals=(400, 404),
 )
 TEST_WEBHOOK: Final = Operation(
     summary="Send a test event now",

@@ -1,26 +1,20 @@
 """Chooses what a lane delivers next, from memory where it reaches, else from the tables, and makes it ready to send."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tams_common.clock import Clock
 from tams_common.store import Store
-from tams_webhooks import history
-from tams_webhooks.attempts import Dressed
-from tams_webhooks.batch import Batch, Room
+from tams_webhooks.batch import MOST_PARKED, Batch, Room
 from tams_webhooks.books import Books
-from tams_webhooks.chains import Chain
+from tams_webhooks.chains import Chain, chains_of
 from tams_webhooks.courier import Target
 from tams_webhooks.dressing import Dresser
 from tams_webhooks.looking import Look, Question
-from tams_webhooks.tables import LogRow
+from tams_webhooks.preparing import prepare
 from tams_webhooks.window import Window
-
-MOST_PARKED: Final = 1000
-"""Flows that wait; with so many a lane stops at its cursor."""
 
 
 class Picked(Struct, frozen=True):
@@ -46,6 +40,14 @@ class Picker:
         self._clock = clock
         self._full_at = -1
         self._told_below = 0
+        self._next_at = 0
+
+    def following(self, cursor: int) -> int:
+        """When (ns) the event after `cursor` arrived, 0 for none; of a lane far behind, when one before it did."""
+        rows = self._window.after(cursor)
+        if rows is None:
+            return self._next_at
+        return rows[0].appended if rows else 0
 
     def freed(self) -> None:
         """There may be room again."""
@@ -60,6 +62,7 @@ class Picker:
         behind = self._full_at != books.cursor and self._window.after(books.cursor) is None
         question = Question(self._webhook_id, books.cursor, due, max(1, room.events // max(1, len(due))), behind)
         look = await self._look(question)
+        self._next_at = look.rows[0].appended if look.rows else self._next_at
         if look.version > target.version:
             return Picked(is_outdated=True)
         waiting = books.parked.keys() | set(busy)
@@ -70,7 +73,8 @@ class Picker:
         batch.add(look.rows if behind else self._window.after(batch.cursor) or (), waiting=waiting)
         if batch.full and batch.cursor == books.cursor:
             self._full_at = books.cursor
-        chains = await self._chains(batch, target, books=books, now=now)
+        events = await prepare(batch.events, target, store=self._store, dresser=self._dresser)
+        chains = chains_of(batch, events, parked=books.parked, now=now)
         return Picked(chains, batch.cursor, batch.passed, self._lost(books, look))
 
     async def _look(self, question: Question) -> Look:
@@ -89,26 +93,3 @@ class Picker:
             parts.append(f"events before number {look.oldest} that waited, of {flows} flows, were no longer kept")
         self._told_below = max(self._told_below, look.oldest)
         return "; ".join(parts)
-
-    async def _chains(self, batch: Batch, target: Target, *, books: Books, now: int) -> list[Chain]:
-        events = await self._complete(batch.events)
-        bodies = await self._dresser.bodies(target.webhook, list(events.values()), base_url=target.base_url)
-        chains: list[Chain] = []
-        for key, rows in batch.chains.items():
-            dressed = [
-                Dressed(event, bodies.get(event.number, event.value), target)
-                for event in (events.get(row.number) for row in rows)
-                if event is not None
-            ]
-            parked = books.parked.get(key)
-            tries = parked.tries if parked and dressed and dressed[0].event.number == parked.number else 0
-            chain = Chain(key, dressed, reaches=batch.reaches(key), tries=tries, since=parked.due if parked else now)
-            chain.passed = batch.reaches(key) < batch.cursor
-            chains.append(chain)
-        return chains
-
-    async def _complete(self, rows: Sequence[LogRow]) -> Mapping[int, LogRow]:
-        """Those events that are still kept, by number, with their values."""
-        if all(row.value for row in rows):
-            return {row.number: row for row in rows}
-        return {row.number: row for row in await self._store.read(lambda tx: history.with_values(tx, rows))}

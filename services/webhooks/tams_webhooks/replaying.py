@@ -1,77 +1,87 @@
-"""Events that were asked for once more: a second cursor of a lane, beside the live one."""
+"""Events that were asked for once more: further cursors of a lane, beside the live one."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from tams_common.clock import SECOND, Clock
 from tams_common.errors import BadGateway, Conflict, GatewayTimeout, Unavailable
-from tams_common.store import Query, Reader, Store, eq, ge, gt, lt
-from tams_webhooks import history
-from tams_webhooks.attempts import Attempts, Dressed
+from tams_common.store import Store
+from tams_webhooks.attempts import Attempts
+from tams_webhooks.batch import MOST_PARKED
+from tams_webhooks.chains import Chain, chains_of
 from tams_webhooks.courier import Target
 from tams_webhooks.dressing import Dresser
-from tams_webhooks.matching import Filters, matches
-from tams_webhooks.tables import ATTEMPTS, EVENT_LOG, THE_LOG, AttemptRow, LogRow, ReplayRow
+from tams_webhooks.preparing import prepare
+from tams_webhooks.replay_reading import CHUNK, Chunk, Question, failed_numbers
+from tams_webhooks.settling import Progress
+from tams_webhooks.tables import ParkedRow, ReplayParkedRow, ReplayRow
 
-CHUNK: Final = 16
-"""Events that are replayed between two writes."""
-_FAILED: Final = 4 * CHUNK
-"""Failed attempts that are read at once, each with its event."""
 _LATER: Final = (Unavailable, BadGateway, GatewayTimeout, Conflict)
 
 
-class Chunk(Struct, frozen=True):
-    """The next events of a replay by their places on its cursor, None for one that is no longer kept. `reaches` is
-    where the cursor is when they are done."""
+class Plan(Struct, frozen=True):
+    """What the next step of a replay can do: from the moment `due` (ns) on. `held` are the flows that older replays
+    have parked, with the moments at which these are due."""
 
-    events: dict[int, LogRow | None]
-    reaches: int
-
-
-class End(Struct, frozen=True):
-    """The event at which a key got no further; without an attempt, none could be made."""
-
-    place: int
-    attempt: AttemptRow | None
+    row: ReplayRow
+    due: int
+    reads_on: bool
+    held: Mapping[str, int]
 
 
 class Replaying:
-    """Delivers the replays of one lane, the oldest first, each in the order of every key.
+    """Delivers the replays of one lane: the oldest first, and of the others what waits meanwhile, in the order of every
+    key.
 
-    An event that fails stops its replay until it is tried again; what was delivered beyond it is remembered, in memory.
-    `news` are attempts, and `changed` is the replay, as they are to be written; `task` is what runs.
+    An event that fails parks its flow in the replay, as one does in the lane, and nothing else. `news` is to be
+    written; `task` is what runs.
     """
 
     def __init__(self, attempts: Attempts, dresser: Dresser, *, store: Store, clock: Clock) -> None:
         self.task: asyncio.Task[None] | None = None
-        self.news: list[AttemptRow] = []
-        self.changed: ReplayRow | None = None
+        self.news: Progress | None = None
         self._attempts = attempts
         self._dresser = dresser
         self._store = store
         self._clock = clock
         self._open: list[ReplayRow] = []
-        self._ahead: set[int] = set()
+        self._parked: dict[str, dict[str, ReplayParkedRow]] = {}
+        self._failed: dict[str, list[int]] = {}
+        self._rests_until = 0
 
     @property
     def due(self) -> int | None:
         """When (ns) the next step can be made; None while nothing waits."""
-        return self._open[0].due if self._open and self.task is None and self.changed is None else None
+        if self.task is not None or self.news is not None:
+            return None
+        soonest = min((plan.due for plan in self._plans()), default=None)
+        return None if soonest is None else max(soonest, self._rests_until)
 
-    def adopt(self, rows: Sequence[ReplayRow]) -> None:
-        """These are open; what is known here of one of them is newer than its row."""
-        known = {row.id: row for row in (*self._open, *((self.changed,) if self.changed else ()))}
-        self._open = [row for row in (known.get(row.id, row) for row in rows) if row.cursor < row.end]
+    def adopt(self, rows: Sequence[ReplayRow], parked: Sequence[ReplayParkedRow]) -> None:
+        """These are open, and so much of them waits; what is known here of one of them is newer."""
+        known = {row.id: row for row in self._open}
+        if self.news is not None:
+            known[self.news.row.id] = self.news.row
+        self._open = [row for row in (known.get(row.id, row) for row in rows) if not row.is_over]
+        stored: dict[str, dict[str, ReplayParkedRow]] = {row.id: {} for row in self._open}
+        for each in parked:
+            if each.replay_id in stored:
+                stored[each.replay_id][each.key] = each
+        self._parked = stored | {id: self._parked[id] for id in stored if id in known}
+        self._failed = {id: numbers for id, numbers in self._failed.items() if id in stored}
 
     def begin(self, target: Target, *, done: Callable[[], None]) -> None:
-        """Starts the next step if it is due; `done` is called at its end."""
-        if self.due is not None and self.due <= self._clock():
-            self.task = asyncio.create_task(self._step(self._open[0], target))
-            self.task.add_done_callback(lambda _: done())
+        """Starts the next step if one is due; `done` is called at its end."""
+        now = self._clock()
+        if self.due is None or self.due > now:
+            return
+        plan = next(plan for plan in self._plans() if plan.due <= now)
+        self.task = asyncio.create_task(self._step(plan, target, now=now))
+        self.task.add_done_callback(lambda _: done())
 
     def collect(self) -> None:
         """Forgets a task that has ended; raises what it raised."""
@@ -80,100 +90,92 @@ class Replaying:
             task.result()
 
     def written(self) -> None:
-        """`changed` and `news` are in the tables."""
-        self.changed = None
-        self.news = []
+        """`news` are in the tables."""
+        self.news = None
 
-    async def _step(self, row: ReplayRow, target: Target) -> None:
+    def _plans(self) -> Iterator[Plan]:
+        """What can be done: one replay reads on after the other, and what waits in any of them is tried when it is due,
+        yet not before what an older one has of the same flow."""
+        held: dict[str, int] = {}
+        is_first = True
+        for row in self._open:
+            own = self._parked[row.id]
+            reads_on = is_first and row.cursor < row.end and len(own) < MOST_PARKED
+            moments = [each.due for key, each in own.items() if key not in held]
+            if reads_on:
+                moments.append(0)
+            if moments:
+                yield Plan(row, min(moments), reads_on, dict(held))
+            is_first = is_first and row.cursor >= row.end
+            held |= {key: each.due for key, each in own.items()}
+
+    async def _step(self, plan: Plan, target: Target, *, now: int) -> None:
+        row, own = plan.row, self._parked[plan.row.id]
+        due = [each for key, each in own.items() if each.due <= now and key not in plan.held]
+        due = sorted(due, key=lambda each: each.due)[:CHUNK]
         try:
-            chunk = await self._store.read(lambda tx: read_chunk(tx, row, filters=target.filters, skipped=self._ahead))
-            events = [event for event in chunk.events.values() if event is not None]
-            bodies = await self._dresser.bodies(target.webhook, events, base_url=target.base_url)
+            if row.kind == "failed" and row.id not in self._failed:
+                self._failed[row.id] = await failed_numbers(self._store, row)
+            question = Question(
+                row=row,
+                filters=target.filters,
+                due=due,
+                waiting=own.keys() | plan.held.keys(),
+                keys=min(CHUNK, MOST_PARKED - len(own)) if plan.reads_on else 0,
+                failed=self._failed[row.id] if row.kind == "failed" else None,
+            )
+            chunk = await self._store.read(question.look)
+            events = await prepare(chunk.batch.events, target, store=self._store, dresser=self._dresser)
         except _LATER:
-            self._replace(replace(row, due=self._clock() + SECOND))
+            self._rests_until = self._clock() + SECOND
             return
-        keys: dict[str, list[tuple[int, Dressed]]] = {}
-        for place, event in chunk.events.items():
-            if event is not None:
-                dressed = Dressed(event, bodies.get(event.number, event.value), target)
-                keys.setdefault(event.key, []).append((place, dressed))
-        made: list[AttemptRow] = []
-        ends = await asyncio.gather(*(self._deliver(events, row, made=made) for events in keys.values()))
-        stop = min((end for end in ends if end is not None), key=lambda end: end.place, default=None)
-        after = advanced(row, chunk, stop=stop, sent=sum(attempt.outcome == "delivered" for attempt in made))
-        self._ahead = {place for place in self._ahead if place >= after.cursor}
-        self.changed, self.news = after, made
-        self._replace(after)
+        chains = chains_of(chunk.batch, events, parked=own, now=now)
+        await asyncio.gather(*(chain.run(self._attempts, replay_id=row.id) for chain in chains))
+        places = {chain.key: _parked(chain.place(row.webhook_id), row.id) for chain in chains}
+        for key in chunk.batch.passed - own.keys() - places.keys():
+            places[key] = ReplayParkedRow(row.webhook_id, key, row.cursor, 0, plan.held[key], replay_id=row.id)
+        self._note(row, own, chains=chains, places=places, chunk=chunk)
 
-    async def _deliver(
-        self, events: Sequence[tuple[int, Dressed]], row: ReplayRow, *, made: list[AttemptRow]
-    ) -> End | None:
-        """Delivers events of one key, in order; adds the attempts to `made`. None when it has got through."""
-        for place, dressed in events:
-            tries = row.tries if place == row.cursor else 0
-            attempt = await self._attempts.make(dressed, tries=tries, replay_id=row.id)
-            if attempt is None:
-                return End(place, None)
-            made.append(attempt)
-            if attempt.outcome != "delivered":
-                return End(place, attempt)
-            self._ahead.add(place)
+    def _note(
+        self,
+        row: ReplayRow,
+        own: dict[str, ReplayParkedRow],
+        *,
+        chains: Collection[Chain],
+        places: Mapping[str, ReplayParkedRow | None],
+        chunk: Chunk,
+    ) -> None:
+        changed = {key: place for key, place in places.items() if place != own.get(key)}
+        for key, place in changed.items():
+            if place is None:
+                del own[key]
+            else:
+                own[key] = place
+        made = [attempt for chain in chains for attempt in chain.attempts]
+        self._forget_failed({attempt.number for attempt in made if attempt.outcome == "delivered"}, by=row.id)
+        soonest = min(own.values(), key=lambda each: each.due, default=None)
+        after = replace(
+            row,
+            cursor=chunk.reaches,
+            tries=soonest.tries if soonest else 0,
+            due=soonest.due if soonest else 0,
+            sent=row.sent + sum(attempt.outcome == "delivered" for attempt in made),
+            failed=row.failed + chunk.gone + sum(attempt.outcome == "failed" for attempt in made),
+            parked=len(own),
+        )
+        self.news = Progress(after, changed, made)
+        self._open = [
+            after if each.id == row.id else each for each in self._open if each.id != row.id or not after.is_over
+        ]
+
+    def _forget_failed(self, arrived: Collection[int], *, by: str) -> None:
+        """What one replay has brought, no other one brings as failed."""
+        for replay_id, numbers in self._failed.items():
+            if replay_id != by:
+                self._failed[replay_id] = [number for number in numbers if number not in arrived]
+
+
+def _parked(place: ParkedRow | None, replay_id: str) -> ReplayParkedRow | None:
+    if place is None:
         return None
-
-    def _replace(self, after: ReplayRow) -> None:
-        rows = [after if row.id == after.id else row for row in self._open]
-        self._open = [row for row in rows if row.cursor < row.end]
-
-
-def advanced(row: ReplayRow, chunk: Chunk, *, stop: End | None, sent: int) -> ReplayRow:
-    """The replay after `chunk`, which got through or came to `stop`; `sent` events were delivered."""
-    used_up = stop is not None and stop.attempt is not None and stop.attempt.outcome == "failed"
-    cursor = chunk.reaches if stop is None else stop.place + 1 if used_up else stop.place
-    gone = sum(event is None and place < cursor for place, event in chunk.events.items())
-    tries = row.tries if cursor == row.cursor else 0
-    due = 0
-    if stop is not None and stop.attempt is not None and not used_up:
-        tries, due = stop.attempt.tries, stop.attempt.due
-    return replace(
-        row, cursor=cursor, tries=tries, due=due, sent=row.sent + sent, failed=row.failed + gone + int(used_up)
-    )
-
-
-def read_chunk(reader: Reader, row: ReplayRow, *, filters: Filters, skipped: Collection[int]) -> Chunk:
-    """What comes next in the replay `row`, but for the places that are to be `skipped`; only events that the webhook
-    asks for as it is now."""
-    read = _failed if row.kind == "failed" else _range
-    found, reaches = read(reader, row)
-    chosen: dict[int, LogRow | None] = {}
-    for place, event in found.items():
-        if place in skipped or (event is not None and not matches(filters, event)):
-            continue
-        if len(chosen) == CHUNK:
-            reaches = place
-            break
-        chosen[place] = event
-    values = {event.number: event for event in history.with_values(reader, filter(None, chosen.values()))}
-    return Chunk({place: event and values.get(event.number) for place, event in chosen.items()}, reaches)
-
-
-def _range(reader: Reader, row: ReplayRow) -> tuple[dict[int, LogRow | None], int]:
-    """Events by their numbers."""
-    rows = history.following(reader, row.cursor - 1, limit=history.SCAN, end=row.end)
-    reaches = rows[-1].number + 1 if len(rows) == history.SCAN else row.end
-    return {event.number: event for event in rows}, reaches
-
-
-def _failed(reader: Reader, row: ReplayRow) -> tuple[dict[int, LogRow | None], int]:
-    """Events by the moments of the attempts with which they failed for good; tests have no number."""
-    where = (
-        eq("webhook_id", row.webhook_id),
-        ge("at", row.cursor),
-        lt("at", row.end),
-        eq("outcome", "failed"),
-        gt("number", 0),
-    )
-    rows = reader.select(ATTEMPTS, ("at", "number"), query=Query(where, limit=_FAILED)).rows
-    numbers = {int(at or 0): int(number or 0) for at, number in rows}
-    events = reader.get_many(EVENT_LOG, [(THE_LOG, number) for number in set(numbers.values())])
-    reaches = max(numbers) + 1 if len(rows) == _FAILED else row.end
-    return {at: events.get((THE_LOG, number)) for at, number in numbers.items()}, reaches
+    return ReplayParkedRow(**asdict(place), replay_id=replay_id)

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from tams_common.store import Query, Tx, eq
 from tams_webhooks.log import newest
-from tams_webhooks.tables import LANES, PARKED, REPLAYS, LaneRow
+from tams_webhooks.tables import LANES, PARKED, REPLAY_PARKED, REPLAYS, LaneRow
 
 
 def halt(tx: Tx, webhook_id: str) -> None:
@@ -23,8 +23,8 @@ def resume(tx: Tx, webhook_id: str, *, now: int) -> None:
     """Goes on where it was, as if nothing had failed: parked flows are due at once (`now`, in ns), with all tries."""
     waiting = Query(where=(eq("webhook_id", webhook_id),))
     tx.update(PARKED, [replace(row, tries=0, due=now) for row in tx.scan(PARKED, waiting).rows])
-    under_way = [row for row in tx.scan(REPLAYS, waiting).rows if row.cursor < row.end]
-    tx.update(REPLAYS, [replace(row, tries=0, due=now) for row in under_way])
+    tx.update(REPLAY_PARKED, [replace(row, tries=0, due=now) for row in tx.scan(REPLAY_PARKED, waiting).rows])
+    tx.update(REPLAYS, [replace(row, tries=0, due=now) for row in tx.scan(REPLAYS, waiting).rows if row.parked])
     _write(tx, replace(_lane(tx, webhook_id), failing_since=0))
 
 
@@ -49,3 +49,4 @@ def _drop_waiting(tx: Tx, webhook_id: str) -> None:
     waiting = Query(where=(eq("webhook_id", webhook_id),))
     tx.delete(PARKED, [PARKED.key_of(row) for row in tx.scan(PARKED, waiting).rows])
     tx.delete(REPLAYS, [REPLAYS.key_of(row) for row in tx.scan(REPLAYS, waiting).rows])
+    tx.delete(REPLAY_PARKED, [REPLAY_PARKED.key_of(row) for row in tx.scan(REPLAY_PARKED, waiting).rows])

@@ -32,6 +32,13 @@ def routes(h: Handlers) -> tuple[Route, ...]:
         Route(
             "GET", "/service/webhooks/{webhook_id}/deliveries/replays", h.deliveries.replays, operation=ops.LIST_REPLAYS
         ),
+        Route(
+            "DELETE",
+            "/service/webhooks/{webhook_id}/deliveries/replays/{replay_id}",
+            h.deliveries.cancel,
+            operation=ops.CANCEL_REPLAY,
+        ),
+        Route("POST", "/service/webhooks/{webhook_id}/deliveries/retry", h.deliveries.retry, operation=ops.RETRY),
         Route("POST", "/service/webhooks/{webhook_id}/deliveries/test", h.deliveries.test, operation=ops.TEST_WEBHOOK),
         Route("GET", "/.well-known/webhook-keys.json", h.get_keys, operation=ops.GET_KEYS),
         Route("GET", "/events", h.events.get, operation=ops.FOLLOW),

@@ -15,6 +15,7 @@ from tams_webhooks.handlers.keys import GetKeys
 from tams_webhooks.handlers.webhooks import Webhooks
 from tams_webhooks.lane import Tools
 from tams_webhooks.log import Tail
+from tams_webhooks.metrics import DeliveryMetrics
 from tams_webhooks.outgoing.sender import Sender
 from tams_webhooks.outgoing.signing import signer_of
 from tams_webhooks.pruning import Pruning
@@ -25,6 +26,7 @@ from tams_webhooks.routes import Handlers, routes
 from tams_webhooks.secrets import open_vault
 from tams_webhooks.stream import EventStream
 from tams_webhooks.tables import TABLES
+from tams_webhooks.tally import Tally
 from tams_webhooks.window import Window
 
 
@@ -46,8 +48,10 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
         config=config,
         clock=parts.clock,
         owner=parts.new_id(),
+        tally=Tally(),
     )
     dispatcher = Dispatcher(tools, tail, close=sender.close)
+    DeliveryMetrics(parts.registry, tools.tally, dispatcher=dispatcher, clock=parts.clock)
     stream = EventStream(parts.store, tail, heartbeat=config.heartbeat, registry=parts.registry)
     deliveries = Deliveries(parts.store, tools.courier, clock=parts.clock, new_id=parts.new_id)
     handlers = Handlers(

@@ -14,11 +14,13 @@ from tams_webhooks.tables import (
     ATTEMPTS,
     LANES,
     PARKED,
+    REPLAY_PARKED,
     REPLAYS,
     WEBHOOKS,
     AttemptRow,
     LaneRow,
     ParkedRow,
+    ReplayParkedRow,
     ReplayRow,
     Status,
     WebhookRow,
@@ -29,12 +31,23 @@ LIVE: frozenset[Status] = frozenset({"created", "started"})
 
 
 class Loaded(Struct, frozen=True):
-    """All that is kept of a webhook's deliveries; `replays` are those that are not over, the oldest first."""
+    """All that is kept of a webhook's deliveries; `replays` are those that are not over, the oldest first, and
+    `replay_parked` is what waits of them."""
 
     webhook: WebhookRow | None
     lane: LaneRow | None
     parked: dict[str, ParkedRow]
     replays: list[ReplayRow]
+    replay_parked: list[ReplayParkedRow]
+
+
+class Progress(Struct, frozen=True):
+    """A step of a replay: its `row` after it, the flows whose place has changed, None for one that waits no more, and
+    the attempts."""
+
+    row: ReplayRow
+    parked: Mapping[str, ReplayParkedRow | None]
+    attempts: Sequence[AttemptRow]
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -48,7 +61,7 @@ class Step(Struct, frozen=True, kw_only=True):
     parked: Mapping[str, ParkedRow | None]
     known: Collection[str]
     attempts: Sequence[AttemptRow]
-    replays: Sequence[ReplayRow] = ()
+    replay: Progress | None = None
 
 
 class Error(Struct, frozen=True):
@@ -62,12 +75,12 @@ class Error(Struct, frozen=True):
 def load(reader: Reader, webhook_id: str) -> Loaded:
     """Everything of one webhook."""
     own = Query(where=(eq("webhook_id", webhook_id),))
-    replays = [row for row in reader.scan(REPLAYS, own).rows if row.cursor < row.end]
     return Loaded(
         webhook=reader.get(WEBHOOKS, (webhook_id,)),
         lane=reader.get(LANES, (webhook_id,)),
         parked={row.key: row for row in reader.scan(PARKED, own).rows},
-        replays=replays,
+        replays=[row for row in reader.scan(REPLAYS, own).rows if not row.is_over],
+        replay_parked=reader.scan(REPLAY_PARKED, own).rows,
     )
 
 
@@ -113,7 +126,8 @@ def settle(tx: Tx, webhook_id: str, *, step: Step, owner: str, again: bool = Fal
     tx.delete(PARKED, [(webhook_id, key) for key, parked in step.parked.items() if parked is None])
     known = tx.get_many(ATTEMPTS, map(ATTEMPTS.key_of, step.attempts)) if again else {}
     tx.insert(ATTEMPTS, [attempt for attempt in step.attempts if ATTEMPTS.key_of(attempt) not in known])
-    tx.update(REPLAYS, step.replays)
+    if step.replay is not None:
+        _settle_replay(tx, step.replay)
     after = LaneRow(
         webhook_id=webhook_id,
         cursor=step.cursor,
@@ -126,6 +140,22 @@ def settle(tx: Tx, webhook_id: str, *, step: Step, owner: str, again: bool = Fal
     )
     tx.update(LANES, [after], expect=[row.version])
     return after
+
+
+def _settle_replay(tx: Tx, progress: Progress) -> None:
+    """Writes a step of a replay, unless that has been ended meanwhile."""
+    row = progress.row
+    if tx.get(REPLAYS, REPLAYS.key_of(row)) is None:
+        return
+    tx.update(REPLAYS, [row])
+    keys = {key: (row.webhook_id, row.id, key) for key in progress.parked}
+    known = tx.get_many(REPLAY_PARKED, keys.values())
+    waiting = [parked for parked in progress.parked.values() if parked is not None]
+    tx.insert(REPLAY_PARKED, [parked for parked in waiting if keys[parked.key] not in known])
+    tx.update(REPLAY_PARKED, [parked for parked in waiting if keys[parked.key] in known])
+    tx.delete(
+        REPLAY_PARKED, [keys[key] for key, parked in progress.parked.items() if parked is None and keys[key] in known]
+    )
 
 
 def fail(tx: Tx, webhook_id: str, *, summary: str, now: int) -> None:

@@ -96,6 +96,7 @@ class ParkedRow(Struct, frozen=True):
     """A flow (or source) whose event `number` could not be delivered yet: all later ones of its `key` wait behind it.
 
     `tries` counts failed attempts of that event, 0 for one that only waits its turn; the next is due at `due`.
+    `appended` is when the event arrived, or began to wait where only its place is known; 0 in rows of old.
     """
 
     webhook_id: str
@@ -103,6 +104,7 @@ class ParkedRow(Struct, frozen=True):
     number: int
     tries: int
     due: int
+    appended: int = 0
 
 
 class AttemptRow(Struct, frozen=True, kw_only=True):
@@ -127,10 +129,11 @@ class AttemptRow(Struct, frozen=True, kw_only=True):
 
 
 class ReplayRow(Struct, frozen=True, kw_only=True):
-    """Events that are delivered once more: numbers from `cursor` to before `end`, or with `failed` those that failed.
+    """Events that are delivered once more: those with numbers from `cursor` to before `end`, or of kind `failed` those
+    among them whose last attempt, made from `since` to before `until`, has failed.
 
-    Of kind `failed` cursor and end are moments of attempts. `tries` and `due` are of the event at the cursor.
-    `sent` and `failed` count events that are done with; a replay is over when its cursor has reached its end.
+    `parked` counts flows that wait behind an event, `due` and `tries` are those of the one that is tried next.
+    `sent` and `failed` count events that are done with.
     """
 
     webhook_id: str
@@ -143,6 +146,20 @@ class ReplayRow(Struct, frozen=True, kw_only=True):
     due: int = 0
     sent: int = 0
     failed: int = 0
+    since: int = 0
+    until: int = 0
+    parked: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is left to be sent."""
+        return self.cursor >= self.end and not self.parked
+
+
+class ReplayParkedRow(ParkedRow, frozen=True, kw_only=True):
+    """A flow (or source) of which later events of the replay `replay_id` wait behind event `number`."""
+
+    replay_id: str
 
 
 LOG_HEADS: Final = Table("log_heads", LogHead, key=("log",))
@@ -157,7 +174,12 @@ EVENT_LOG: Final = Table(
 WEBHOOKS: Final = Table("webhooks", WebhookRow, key=("id",), paging=Small())
 LANES: Final = Table("lanes", LaneRow, key=("webhook_id",), paging=Small())
 PARKED: Final = Table(
-    "parked", ParkedRow, key=("webhook_id", "key"), paging=Small(), guarded_by=Guard("lanes", ("webhook_id",))
+    "parked",
+    ParkedRow,
+    key=("webhook_id", "key"),
+    paging=Small(),
+    guarded_by=Guard("lanes", ("webhook_id",)),
+    version=2,
 )
 ATTEMPTS: Final = Table(
     "attempts",
@@ -173,6 +195,14 @@ REPLAYS: Final = Table(
     key=("webhook_id", "created", "id"),
     paging=Small(),
     guarded_by=Guard("lanes", ("webhook_id",)),
+    version=2,
+)
+REPLAY_PARKED: Final = Table(
+    "replay_parked",
+    ReplayParkedRow,
+    key=("webhook_id", "replay_id", "key"),
+    paging=Small(),
+    guarded_by=Guard("lanes", ("webhook_id",)),
 )
 
 TABLES: Final[tuple[AnyTable, ...]] = (
@@ -183,6 +213,7 @@ TABLES: Final[tuple[AnyTable, ...]] = (
     PARKED,
     ATTEMPTS,
     REPLAYS,
+    REPLAY_PARKED,
     LEASES,
     POSITIONS,
     INBOX,

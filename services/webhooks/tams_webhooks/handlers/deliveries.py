@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tams_common.config import Common
 from tams_common.events import timestamp
-from tams_common.http.codec import decode_json, json_response
+from tams_common.http.codec import decode_json, json_response, no_content
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
@@ -44,7 +44,8 @@ class AttemptShown(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ReplayShown(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A replay: how many events were sent and how many have failed so far, and whether that is all.
 
-    With `next_try` it waits for the next try of an event, of which `tries` attempts have failed.
+    `parked` flows wait in it; one of them is tried next at `next_try`, with an event of which `tries` attempts have
+    failed.
     """
 
     id: str
@@ -53,8 +54,15 @@ class ReplayShown(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent: int
     failed: int
     only_failed: bool = False
+    parked: int = 0
     tries: int = 0
     next_try: str = ""
+
+
+class RetryShown(Struct, frozen=True):
+    """What is tried again now: `parked` counts the flows that waited, those that wait in a replay included."""
+
+    parked: int
 
 
 class DeliveryHandlers:
@@ -93,6 +101,20 @@ class DeliveryHandlers:
         self._changed()
         return json_response(_replay(row), HTTPStatus.ACCEPTED)
 
+    async def cancel(self, request: Request) -> Response:
+        """DELETE a replay: 204."""
+        webhook_id, replay_id = path_uuid(request, "webhook_id"), path_uuid(request, "replay_id")
+        await self._deliveries.cancel(webhook_id, replay_id, principal=request.context.principal)
+        self._changed()
+        return no_content()
+
+    async def retry(self, request: Request) -> Response:
+        """POST retry: 202, as the tries follow."""
+        webhook_id = path_uuid(request, "webhook_id")
+        count = await self._deliveries.retry(webhook_id, principal=request.context.principal)
+        self._changed()
+        return json_response(RetryShown(count), HTTPStatus.ACCEPTED)
+
     async def test(self, request: Request) -> Response:
         """POST test: 200 with the attempt, whatever came of it."""
         webhook_id = path_uuid(request, "webhook_id")
@@ -129,10 +151,11 @@ def _replay(row: ReplayRow) -> ReplayShown:
     return ReplayShown(
         id=row.id,
         created=timestamp(row.created),
-        done=row.cursor >= row.end,
+        done=row.is_over,
         sent=row.sent,
         failed=row.failed,
         only_failed=row.kind == "failed",
+        parked=row.parked,
         tries=row.tries,
         next_try=timestamp(row.due) if row.due else "",
     )

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Mapping
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 from types import SimpleNamespace
 from typing import Final
 
@@ -18,9 +19,9 @@ from tams_common.outgoing.resolving import GuardedResolver, SystemLookup
 from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.outgoing.answers import Answer, error_of, failure_of, retry_after
 
-POOL: Final = 4096
-PER_HOST: Final = 256
-"""Connections in all, and to one host and port: several webhooks' worth, so that one that hangs starves no other."""
+MOST: Final = 4096
+"""Requests under way, or half as many as the process may have open files. None are counted by host: a webhook has its
+own limit, and behind one host stand many webhooks, of which those that hang must not starve the others."""
 KEEPALIVE: Final = 15.0
 LOOKUPS: Final = 10
 """Seconds: an idle connection is kept, and a judged lookup serves further connections."""
@@ -36,7 +37,8 @@ class Sender:
     """Delivers bodies by POST, with a pool of kept-alive connections.
 
     It follows no redirect, keeps no cookie, uses no proxy and connects only where the guard lets it. `lookup` replaces
-    the machine's resolver, `tls` the machine's certificate authorities.
+    the machine's resolver, `tls` the machine's certificate authorities. Who sends holds one of `turns`: to
+    wait for it is no part of the attempt.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Sender:
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        self.turns = asyncio.Semaphore(_most())
         self._timeout = config.timeout
         self._clock = clock
         self._tls = tls
@@ -100,8 +103,7 @@ class Sender:
         return aiohttp.TCPConnector(
             resolver=GuardedResolver(self._guard),
             ttl_dns_cache=LOOKUPS,
-            limit=POOL,
-            limit_per_host=PER_HOST,
+            limit=0,
             ssl=self._tls or True,
             force_close=force_close,
             keepalive_timeout=None if force_close else KEEPALIVE,
@@ -128,6 +130,11 @@ class _Post:
         return await session.post(
             self._target, data=self._body, headers=self._headers, allow_redirects=False, trace_request_ctx=self
         )
+
+
+def _most() -> int:
+    files, _ = getrlimit(RLIMIT_NOFILE)
+    return MOST if files == RLIM_INFINITY else min(MOST, files // 2)
 
 
 def _merged(headers: Mapping[str, str]) -> CIMultiDict[str]:
