@@ -1,6 +1,8 @@
 """A store of many processes, any of which may be killed (-9) at any moment and comes back on what it has kept."""
 
 import asyncio
+import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -31,6 +33,16 @@ class Replica:
             processes.tams(*self._words, log=self._log, environ=self._environ)
         )
 
+    def freeze(self) -> None:
+        """Stops it where it is."""
+        assert self._child is not None
+        self._child.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        assert self._child is not None
+        self._child.process.send_signal(signal.SIGCONT)
+
     async def kill(self) -> None:
         """kill -9."""
         assert self._child is not None
@@ -44,21 +56,33 @@ class Replica:
 
 
 class Fleet:
-    """All replicas of all services; gateway n asks replica n."""
+    """All replicas of all services; gateway n asks replica n. `kills` are counted by role."""
 
     def __init__(self, replicas: Sequence[Replica]) -> None:
         self.replicas = replicas
+        self.kills: Counter[str] = Counter()
+
+    async def kill(self, replica: Replica) -> None:
+        """kill -9, for the caller to start it again."""
+        self.kills[replica.name] += 1
+        await replica.kill()
+
+    def of(self, name: str) -> list[Replica]:
+        """The replicas of a service."""
+        return [replica for replica in self.replicas if replica.name == name]
 
     @property
     def gateways(self) -> list[str]:
         """Where clients reach the store."""
-        return [replica.url for replica in self.replicas if replica.name == "api-gateway"]
+        return [replica.url for replica in self.of("api-gateway")]
 
 
 @asynccontextmanager
-async def fleet(data: Path, *, bus: str, objects: str = "", replicas: int = 2) -> AsyncIterator[Fleet]:
+async def fleet(
+    data: Path, *, bus: str, objects: str = "", replicas: int = 2, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[Fleet]:
     """A running fleet with its tables in `data`, its events on `bus` and media in `objects`, by default a directory;
-    `replicas` of each service."""
+    `replicas` of each service, `environ` more of their configuration."""
     data.mkdir(parents=True, exist_ok=True)
     tokens = data / "tokens"
     tokens.write_text(f"{TOKEN} tester tams-api/admin\n")
@@ -72,6 +96,7 @@ async def fleet(data: Path, *, bus: str, objects: str = "", replicas: int = 2) -
         "TAMS_WEBHOOKS_LEASE": LEASE,
         "TAMS_WEBHOOKS_DELAYS": ",".join(["0.2"] * 100),
     } | environ_of(data)
+    shared |= environ or {}
     status, output = await processes.run("tables", "migrate", environ=shared)
     assert status == 0, output
     made: list[Replica] = []
