@@ -77,6 +77,10 @@ class Timeline:
             if start <= entry.start < end and not entry.gone:
                 entry.delete(request)
 
+    def is_free(self, start: int, *, end: int) -> bool:
+        """Whether nothing can be there from `start` to `end` (s)."""
+        return not any(start <= entry.start < end and not entry.gone for entry in self.entries.values())
+
     def compare(self, found: Collection[Named]) -> None:
         """Holds what the flow has against what was told, and takes into account what is seen."""
         shown = set(found)

@@ -24,6 +24,8 @@ _TRIES, _PAUSE = 600, 0.1
 """How often something is asked for, and how long (s) a client rests when it was cut off."""
 _MOST = 20
 """Seconds that a deletion covers."""
+_BACK = 0.5
+"""How often it is tried to add where something was deleted, or never was."""
 CUT_OFF = 0
 
 
@@ -180,7 +182,7 @@ class Editor:
             await self._copy_to(name, self._draw.choice(self._places))
 
     async def _delete(self) -> None:
-        start = self._draw.randrange(max(1, self._next))
+        start = self._draw.randrange(max(0, self._next - 3 * _MOST), max(1, self._next))
         await self._delete_range(self._flow(), start, start + self._draw.randrange(1, _MOST))
 
     async def _delete_flow(self) -> None:
@@ -221,8 +223,12 @@ class Editor:
         return done
 
     async def _register(self, flow: str, names: Sequence[str]) -> int:
-        """Uses objects one after the other, a second each, behind everything; the status."""
-        start, self._next = self._next, self._next + len(names)
+        """Uses objects one after the other, a second each, behind everything or where nothing is; the status."""
+        start = self._draw.randrange(max(1, self._next))
+        if self._draw.random() < _BACK and self._ledger.flows[flow].is_free(start, end=start + len(names)):
+            self._next = max(self._next, start + len(names))
+        else:
+            start, self._next = self._next, self._next + len(names)
         items = [words.segment(name, at, end=at + 1, ts_offset=f"{at}:0") for at, name in enumerate(names, start)]
         answer = await self._client.once("POST", f"/flows/{flow}/segments", json=items if len(items) > 1 else items[0])
         if answer.status in (201, CUT_OFF):

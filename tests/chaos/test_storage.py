@@ -23,6 +23,8 @@ from tests.system import processes
 from tools.seaweed import write_storage_file
 
 EDITORS = 3
+ENOUGH = max(3, KILLS // 2)
+"""Kills: each is followed by more than those of the ledger are."""
 ROLES = {"segments": 4, "catalog": 2, "api-gateway": 1, "copies": 1}
 """How often each is killed; "copies" stands for all of segments in the midst of a copy."""
 PATIENCE = 120.0
@@ -72,7 +74,7 @@ class Killer:
         first = ["copies", "catalog", "segments"]
         self._draw.shuffle(first)
         await self._more_is_done(Editor.STEPS * len(self._editors))
-        while self._running.kills.total() < KILLS or first:
+        while self._running.kills.total() < ENOUGH or first:
             await self._more_is_done(self._draw.randrange(3, 15))
             role = first.pop() if first else self._draw.choices(list(ROLES), list(ROLES.values()))[0]
             if role == "copies":
