@@ -10,9 +10,10 @@ ARGS ?=
 # The tables under the system tests: sqlite, or vast (the emulator, or the cluster that TAMS_TEST_VAST names)
 STORE ?= sqlite
 
-# How often chaos kills, and the seed that chooses whom and when
+# How often chaos kills, the seed that chooses whom and when, and a file for what it has seen
 KILLS ?= 100
 SEED ?= 1
+REPORT ?=
 
 # Where the store of the demo keeps its media: local, or s3 (a SeaweedFS server for the time of the demo)
 OBJECTS ?= local
@@ -69,8 +70,8 @@ bench: setup ## Measure the running store and print ratios
 vast-sdk-suite: setup ## Run the VAST SDK's own test suite against the emulator
 	@sh tools/vast_sdk_suite.sh $(ARGS)
 
-chaos: setup ## Kill everything a hundred times under load (KILLS=…, SEED=…), and see that nothing is lost
-	@TAMS_TEST_KILLS=$(KILLS) TAMS_TEST_SEED=$(SEED) TAMS_TEST_UPLOAD_MB=2048 $(BIN)/python -m pytest tests/chaos tests/system/test_large_upload.py $(ARGS)
+chaos: setup ## Kill everything a hundred times under load, and see that nothing is lost (KILLS=…, SEED=…, REPORT=FILE)
+	@TAMS_TEST_KILLS=$(KILLS) TAMS_TEST_SEED=$(SEED) TAMS_TEST_CHAOS_REPORT="$(REPORT)" TAMS_TEST_UPLOAD_MB=2048 $(BIN)/python -m pytest tests/chaos tests/system/test_large_upload.py $(ARGS)
 
 ##@ Upkeep
 

@@ -144,7 +144,7 @@ class Editor:
         for flow in self._flows:
             if flow in self._deleted:
                 await self.create(flow)
-            await self._delete_range(flow, 0, self._next)
+            await self._delete_range(flow, start=0, end=self._next)
         flow = self._flows[0]
         (place,) = await self._allocate(flow, 1, home=self._draw.choice(self._places))
         name = place["object_id"]
@@ -183,7 +183,7 @@ class Editor:
 
     async def _delete(self) -> None:
         start = self._draw.randrange(max(0, self._next - 3 * _MOST), max(1, self._next))
-        await self._delete_range(self._flow(), start, start + self._draw.randrange(1, _MOST))
+        await self._delete_range(self._flow(), start=start, end=start + self._draw.randrange(1, _MOST))
 
     async def _delete_flow(self) -> None:
         flow = self._flow()
@@ -248,7 +248,7 @@ class Editor:
                 media.copies[target] = answer.status == 201
                 self._ledger.count("copies asked for", done=answer.status == 201)
 
-    async def _delete_range(self, flow: str, start: int, end: int) -> None:
+    async def _delete_range(self, flow: str, *, start: int, end: int) -> None:
         path = f"/flows/{flow}/segments?timerange=[{start}:0_{end}:0)"
         answer = await self._client.once("DELETE", path)
         assert answer.status in (202, 204, CUT_OFF), answer
