@@ -65,6 +65,7 @@ class Timeline:
 
     def __init__(self) -> None:
         self.entries: dict[Named, Entry] = {}
+        self._cut_off: list[range] = []
 
     def add(self, segments: Iterable[Named], request: Request, *, start: int) -> None:
         """Segments of a second each, the first one from `start` (s) on."""
@@ -73,13 +74,16 @@ class Timeline:
 
     def delete(self, request: Request, *, start: int, end: int) -> None:
         """A deletion from `start` to `end` (s)."""
+        if not request.done:
+            self._cut_off.append(range(start, end))
         for entry in self.entries.values():
             if start <= entry.start < end and not entry.gone:
                 entry.delete(request)
 
     def is_free(self, start: int, *, end: int) -> bool:
-        """Whether nothing can be there from `start` to `end` (s)."""
-        return not any(start <= entry.start < end and not entry.gone for entry in self.entries.values())
+        """Whether nothing can be there from `start` to `end` (s), and nothing may yet be deleted there."""
+        taken = any(start <= entry.start < end and not entry.gone for entry in self.entries.values())
+        return not taken and all(end <= late.start or late.stop <= start for late in self._cut_off)
 
     def compare(self, found: Collection[Named]) -> None:
         """Holds what the flow has against what was told, and takes into account what is seen."""

@@ -25,7 +25,7 @@ _TRIES, _PAUSE = 600, 0.1
 _MOST = 20
 """Seconds that a deletion covers."""
 _BACK = 0.5
-"""How often it is tried to add where something was deleted, or never was."""
+"""How often it is tried to add where something was deleted, or still is being."""
 CUT_OFF = 0
 
 
@@ -95,6 +95,7 @@ class Editor:
         self._flows = [words.new_id(), words.new_id()]
         self._deleted = set(self._flows)
         self._next = 0
+        self._emptied: dict[str, int] = {}
 
     async def run(self, *, stop: asyncio.Event) -> None:
         """Takes each of its `STEPS` once, then any until `stop`."""
@@ -183,7 +184,8 @@ class Editor:
 
     async def _delete(self) -> None:
         start = self._draw.randrange(max(0, self._next - 3 * _MOST), max(1, self._next))
-        await self._delete_range(self._flow(), start=start, end=start + self._draw.randrange(1, _MOST))
+        end = min(start + self._draw.randrange(1, _MOST), self._next)
+        await self._delete_range(self._flow(), start=start, end=end)
 
     async def _delete_flow(self) -> None:
         flow = self._flow()
@@ -224,7 +226,7 @@ class Editor:
 
     async def _register(self, flow: str, names: Sequence[str]) -> int:
         """Uses objects one after the other, a second each, behind everything or where nothing is; the status."""
-        start = self._draw.randrange(max(1, self._next))
+        start = self._emptied.get(flow, 0)
         if self._draw.random() < _BACK and self._ledger.flows[flow].is_free(start, end=start + len(names)):
             self._next = max(self._next, start + len(names))
         else:
@@ -253,6 +255,7 @@ class Editor:
         answer = await self._client.once("DELETE", path)
         assert answer.status in (202, 204, CUT_OFF), answer
         self._deletes(answer, "ranges deleted")
+        self._emptied[flow] = start
         request = Request(f"deletion of {start} to {end}", adds=False, done=answer.status != CUT_OFF)
         self._ledger.flows[flow].delete(request, start=start, end=end)
 

@@ -179,6 +179,10 @@ async def test_what_was_acknowledged_holds_and_index_and_bytes_agree(tmp_path: P
         await check_deletions(client, ledger)
         read = await check_objects(client, ledger)
         report = await within.compare()
+    for path in data.glob("*.log"):
+        log = path.read_text()
+        assert "Traceback" not in log, path
+        assert "bytes have arrived" not in log, f"a copy could not go on where it was cut off: {path}"
     assert killer.met["open deletions"]
     assert killer.met["copies half made"]
     record(
