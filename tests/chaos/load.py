@@ -100,14 +100,14 @@ class Editor:
     async def run(self, *, stop: asyncio.Event) -> None:
         """Takes each of its `STEPS` once, then any until `stop`."""
         steps: dict[Callable[[], Awaitable[object]], int] = {
-            self._record: 15,
-            self._record_many: 8,
-            self._reuse: 8,
-            self._copy: 12,
-            self._delete: 8,
+            self._record: 30,
+            self._record_many: 15,
+            self._reuse: 15,
+            self._copy: 25,
+            self._delete: 15,
             self._delete_flow: 1,
-            self._abandon: 2,
-            self._look: 6,
+            self._abandon: 5,
+            self._look: 15,
         }
         ahead = list(steps)
         while not stop.is_set():
