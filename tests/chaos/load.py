@@ -104,7 +104,7 @@ class Editor:
             self._record_many: 15,
             self._reuse: 15,
             self._copy: 25,
-            self._delete: 15,
+            self._delete: 8,
             self._delete_flow: 1,
             self._abandon: 5,
             self._look: 15,
