@@ -11,20 +11,21 @@ from tams_common.errors import NotFound
 from tams_common.objects import Copies, Objects
 from tams_common.objects.checking import Options, Report
 from tams_common.runtime import wiring
-from tams_common.store import Query, Store
+from tams_common.store import Query, Reader, Store
 from tams_segments.checking import check_storage
 from tams_segments.collector import UPLOAD_GRACE, Collector
 from tams_segments.copy_jobs import progress_of
 from tams_segments.deletion_requests import to_do
-from tams_segments.tables import COPIES, TABLES
+from tams_segments.tables import ALLOCATIONS, COPIES, GARBAGE, TABLES, TOMBSTONES
 from tests.stores import make_store
 
 
 class Inside:
     """What is under way, and whether index and bytes agree."""
 
-    def __init__(self, store: Store, places: Sequence[Objects]) -> None:
+    def __init__(self, store: Store, places: Sequence[Objects], *, common: Common) -> None:
         self._store = store
+        self._common = common
         self._places: dict[str, Objects] = {objects.backend.id: objects for objects in places}
 
     async def copies(self) -> int:
@@ -51,7 +52,17 @@ class Inside:
         places = list(self._places.values())
         for later in (UPLOAD_GRACE, 3 * UPLOAD_GRACE):
             clock = partial(_clock_ahead, later)
-            await Collector(self._store, places, clock=clock, lifetime=600, interval=1).sweep()
+            await Collector(self._store, places, clock=clock, common=self._common, interval=1).sweep()
+
+    async def owed(self) -> int:
+        """What the collector still means to look at."""
+
+        def count(tx: Reader) -> int:
+            return sum(
+                len(tx.select(table, ("due",), query=Query()).rows) for table in (ALLOCATIONS, GARBAGE, TOMBSTONES)
+            )
+
+        return await self._store.read(count)
 
     async def compare(self) -> Report:
         """What `tams storage check` finds, with no time of grace."""
@@ -70,7 +81,7 @@ async def inside(data: Path, *, objects: str) -> AsyncIterator[Inside]:
         for place in places:
             await place.open()
             stack.push_async_callback(place.close)
-        yield Inside(store, places)
+        yield Inside(store, places, common=common)
 
 
 def _clock_ahead(later: int) -> int:

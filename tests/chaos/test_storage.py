@@ -170,7 +170,7 @@ async def test_what_was_acknowledged_holds_and_index_and_bytes_agree(tmp_path: P
             report = await within.compare()
             assert report.agrees, report
             assert not any(sums.waiting for sums in report.backends), report
-            return True
+            return not await within.owed()
 
         await eventually(settled, patience=PATIENCE)
         await eventually(agrees, patience=PATIENCE)
