@@ -1,4 +1,4 @@
-"""The event log: numbers in the order of commits, whoever appends; and the tail that wakes those who wait."""
+"""The event log: numbers in the order of commits, whoever appends; and the window that wakes those who wait."""
 
 import asyncio
 import threading
@@ -15,8 +15,9 @@ from tams_common.config import Common, read
 from tams_common.events import SEGMENTS
 from tams_common.runtime import wiring
 from tams_common.store import Query, Store, Tx, eq
-from tams_webhooks.log import Tail, append, head_of, newest
+from tams_webhooks.log import append, head_of, newest
 from tams_webhooks.tables import EVENT_LOG, TABLES, THE_LOG, LogRow
+from tams_webhooks.window import Window
 from tests import vast
 from tests.common.child import Child, child
 from tests.common.eventually import eventually
@@ -160,37 +161,37 @@ async def test_what_is_no_event_of_ours_is_set_aside() -> None:
             assert await eventually(lambda: rows_by_type(rig.store, 1))
 
 
-async def test_the_tail_wakes_who_waits_for_news_and_nobody_else() -> None:
+async def test_the_window_wakes_who_waits_for_news_and_nobody_else() -> None:
     async with running() as rig:
-        tail = Tail(rig.store, sweep=3600.0)
-        await tail.look()
-        assert tail.newest == 0
-        async with beside(tail.run):
-            third = asyncio.create_task(tail.beyond(2))
+        window = Window(rig.store, sweep=3600.0)
+        await window.look()
+        assert window.last == 0
+        async with beside(window.run):
+            third = asyncio.create_task(window.beyond(2))
             for number in (1, 2, 3):
                 assert not third.done()
                 await rig.store.run(lambda tx: append(tx, flow_event(), at=1))
-                tail.prompt()
-                await tail.beyond(number - 1)
-                assert tail.newest == number
+                window.prompt()
+                await window.beyond(number - 1)
+                assert window.last == number
             await third
         assert await rig.store.read(newest) == 3
 
 
-async def test_the_tail_finds_by_itself_what_other_replicas_append() -> None:
+async def test_the_window_finds_by_itself_what_other_replicas_append() -> None:
     async with running() as rig:
-        tail = Tail(rig.store, sweep=0.01)
-        async with beside(tail.run):
+        window = Window(rig.store, sweep=0.01)
+        async with beside(window.run):
             await rig.store.run(lambda tx: append(tx, flow_event(), at=1))
-            await tail.beyond(0)
+            await window.beyond(0)
 
 
-async def test_the_tail_goes_on_after_an_outage(tmp_path: Path) -> None:
+async def test_the_window_goes_on_after_an_outage(tmp_path: Path) -> None:
     async with running(directory=tmp_path) as rig:
-        tail = Tail(rig.store, sweep=0.01)
+        window = Window(rig.store, sweep=0.01)
         await rig.store.close()
-        async with beside(tail.run):
-            waiting = asyncio.create_task(tail.beyond(0))
+        async with beside(window.run):
+            waiting = asyncio.create_task(window.beyond(0))
             await rig.store.open()
             await rig.store.run(lambda tx: append(tx, flow_event(), at=1))
             await waiting

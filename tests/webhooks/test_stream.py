@@ -14,9 +14,10 @@ from tams_common.http.message import Request, close_body
 from tams_common.ids import EventId, FlowId, new_id
 from tams_common.store import Reader
 from tams_webhooks import stream as stream_module
-from tams_webhooks.log import Tail, append
+from tams_webhooks.log import append
 from tams_webhooks.stream import BYTES, EventStream, Filter, Stretch
 from tams_webhooks.tables import EVENT_LOG, THE_LOG
+from tams_webhooks.window import Window
 from tests.common.eventually import eventually
 from tests.common.http_client import Client
 from tests.webhooks.following import Follower
@@ -230,7 +231,7 @@ async def test_a_slow_reader_is_read_for_only_as_fast_as_it_takes(monkeypatch: p
 
     monkeypatch.setattr(stream_module, "read_stretch", noted)
     async with running() as rig:
-        stream = EventStream(rig.store, Tail(rig.store, sweep=1.0), heartbeat=15.0, registry=rig.parts.registry)
+        stream = EventStream(rig.store, Window(rig.store, sweep=1.0), heartbeat=15.0, registry=rig.parts.registry)
         large = flow_event(label="x" * 90_000)
         await log(rig, *(msgspec.structs.replace(large, id=EventId(new_id())) for _ in range(12)))
         parts = stream.follow(Filter(), after=0)

@@ -18,7 +18,6 @@ from tams_common.outbox import LEASES, LeaseRow
 from tams_common.store import Query, Reader, StartsWith, Tx
 from tams_webhooks import settling
 from tams_webhooks.lane import Lane, Tools
-from tams_webhooks.log import Tail
 from tams_webhooks.settling import LIVE
 from tams_webhooks.tables import LANES, WEBHOOKS, LaneRow
 
@@ -49,9 +48,8 @@ class Dispatcher:
     `statuses` says how many webhooks of the store had which status when it was last looked.
     """
 
-    def __init__(self, tools: Tools, tail: Tail, *, close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, tools: Tools, *, close: Callable[[], Awaitable[None]]) -> None:
         self._tools = tools
-        self._tail = tail
         self._close = close
         self._lease = int(tools.config.lease * SECOND)
         self._lanes: dict[str, Lane] = {}
@@ -107,20 +105,11 @@ class Dispatcher:
                 continue
 
     async def _follow(self) -> None:
-        """Keeps the window at the log's end and tells the lanes of what is new."""
-        window, backoff, is_started = self._tools.window, Backoff(), False
+        """Tells the lanes of what is new."""
+        window, seen = self._tools.window, 0
         while True:
-            try:
-                if not is_started:
-                    await window.start()
-                    is_started = True
-                await self._tail.beyond(window.last)
-                await window.extend(self._tail.newest)
-            except Unavailable as error:
-                _log.warning("new events are not seen", reason=error.detail)
-                await asyncio.sleep(backoff.next())
-                continue
-            backoff.reset()
+            await window.beyond(seen)
+            seen = window.last
             for webhook_id, lane in self._lanes.items():
                 lane.notice(window.versions.get(webhook_id, 0))
                 lane.prompt()

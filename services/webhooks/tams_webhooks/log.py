@@ -1,19 +1,13 @@
 """The event log: every event once, numbered in the order of the commits that append them (ADR 0005)."""
 
-import asyncio
 from typing import Final
 
-import structlog
-
-from tams_common.bus.backoff import Backoff
-from tams_common.errors import Unavailable
 from tams_common.events import Envelope
-from tams_common.store import Reader, Store, Tx
+from tams_common.store import Reader, Tx
 from tams_webhooks.tables import EVENT_LOG, LOG_HEADS, THE_LOG, LogHead, LogRow
 
 FIRST: Final = 1
 """The number of the first event."""
-_log = structlog.get_logger(__name__)
 
 
 def head_of(reader: Reader) -> LogHead:
@@ -41,57 +35,6 @@ def write_head(tx: Tx, head: LogHead, *, following: int, oldest: int) -> None:
         tx.insert(LOG_HEADS, [moved])
     else:
         tx.update(LOG_HEADS, [moved], expect=[head.version])
-
-
-class Tail:
-    """Knows the newest event of the log and wakes those who wait for a newer one.
-
-    It is prompted by whoever appends in this process; other replicas append, too, so it also looks every `sweep`
-    seconds.
-    """
-
-    def __init__(self, store: Store, *, sweep: float) -> None:
-        self._store = store
-        self._sweep = sweep
-        self._asked = asyncio.Event()
-        self._news = asyncio.Event()
-        self._backoff = Backoff()
-        self.newest = 0
-
-    def prompt(self) -> None:
-        """Something was appended: look now."""
-        self._asked.set()
-
-    async def beyond(self, number: int) -> None:
-        """Waits until there is an event after `number`."""
-        while self.newest <= number:
-            await self._news.wait()
-
-    async def run(self) -> None:
-        """Looks whenever asked and at every sweep, until cancelled."""
-        while True:
-            self._asked.clear()
-            try:
-                await self.look()
-            except Unavailable as error:
-                delay = self._backoff.next()
-                _log.warning("the end of the event log is unknown", reason=error.detail, seconds=round(delay, 3))
-                await asyncio.sleep(delay)
-                continue
-            self._backoff.reset()
-            try:
-                async with asyncio.timeout(self._sweep):
-                    await self._asked.wait()
-            except TimeoutError:
-                continue
-
-    async def look(self) -> None:
-        """Reads the counter once; raises `Unavailable`."""
-        found = await self._store.read(newest, bounded=True)
-        if found > self.newest:
-            self.newest = found
-            news, self._news = self._news, asyncio.Event()
-            news.set()
 
 
 def _row_of(envelope: Envelope, *, number: int, at: int) -> LogRow:

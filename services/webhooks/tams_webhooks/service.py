@@ -14,7 +14,6 @@ from tams_webhooks.handlers.events import Events
 from tams_webhooks.handlers.keys import GetKeys
 from tams_webhooks.handlers.webhooks import Webhooks
 from tams_webhooks.lane import Tools
-from tams_webhooks.log import Tail
 from tams_webhooks.metrics import DeliveryMetrics
 from tams_webhooks.outgoing.sender import Sender
 from tams_webhooks.outgoing.signing import signer_of
@@ -34,14 +33,14 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
     """Puts the service together."""
     signer, vault = signer_of(config), open_vault(config)
     sender = Sender(config, clock=parts.clock)
-    tail = Tail(parts.store, sweep=config.sweep)
-    events = Subscription(parts.store, parts.bus, interest=all_events(parts.clock, tail), clock=parts.clock)
+    window = Window(parts.store, sweep=config.sweep)
+    events = Subscription(parts.store, parts.bus, interest=all_events(parts.clock, window), clock=parts.clock)
     pruning = Pruning(parts.store, config, clock=parts.clock)
     rekeying = Rekeying(parts.store, vault)
     registrar = Registrar(parts.store, vault, check_url=sender.check_url, clock=parts.clock, new_id=parts.new_id)
     tools = Tools(
         store=parts.store,
-        window=Window(parts.store),
+        window=window,
         courier=Courier(sender, signer, vault=vault, clock=parts.clock),
         dresser=Dresser(parts.peers["segments"], public_url=parts.common.public_url),
         schedule=Schedule.parse(config.delays),
@@ -50,9 +49,9 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
         owner=parts.new_id(),
         tally=Tally(),
     )
-    dispatcher = Dispatcher(tools, tail, close=sender.close)
+    dispatcher = Dispatcher(tools, close=sender.close)
     DeliveryMetrics(parts.registry, tools.tally, dispatcher=dispatcher, clock=parts.clock)
-    stream = EventStream(parts.store, tail, heartbeat=config.heartbeat, registry=parts.registry)
+    stream = EventStream(parts.store, window, heartbeat=config.heartbeat, registry=parts.registry)
     deliveries = Deliveries(parts.store, tools.courier, clock=parts.clock, new_id=parts.new_id)
     handlers = Handlers(
         webhooks=Webhooks(registrar, parts.common, changed=dispatcher.changed),
@@ -61,7 +60,7 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
         get_asyncapi=GetAsyncApi(parts.bus.access),
         deliveries=DeliveryHandlers(deliveries, parts.common, changed=dispatcher.prompt),
     )
-    return Built(routes=routes(handlers), behaviours=(events, tail, dispatcher, pruning, rekeying))
+    return Built(routes=routes(handlers), behaviours=(events, window, dispatcher, pruning, rekeying))
 
 
 SERVICE = Service(name="webhooks", config=WebhooksConfig, build=build, tables=TABLES, peers=("segments",))

@@ -15,8 +15,9 @@ from tams_common.bus.backoff import Backoff
 from tams_common.errors import InvalidInput, Unavailable
 from tams_common.store import Query, Reader, Store, eq
 from tams_common.store.where import Between, Condition, IsIn
-from tams_webhooks.log import Tail, head_of, newest
+from tams_webhooks.log import head_of, newest
 from tams_webhooks.tables import EVENT_LOG, THE_LOG, LogRow
+from tams_webhooks.window import Window
 
 RETRY: Final = 2000
 """Milliseconds after which a browser whose connection broke asks again."""
@@ -54,9 +55,9 @@ class EventStream(Collector):
     """Follows the log for clients; `heartbeat` is in seconds. A stream reads on when its client has taken what it has
     read before, and holds nothing else. `open` counts streams."""
 
-    def __init__(self, store: Store, tail: Tail, *, heartbeat: float, registry: CollectorRegistry) -> None:
+    def __init__(self, store: Store, window: Window, *, heartbeat: float, registry: CollectorRegistry) -> None:
         self._store = store
-        self._tail = tail
+        self._window = window
         self._heartbeat = heartbeat
         self.open = 0
         registry.register(self)
@@ -112,7 +113,7 @@ class EventStream(Collector):
         """Waits for an event after `number`; false when it is due to say that there is none."""
         try:
             async with asyncio.timeout_at(due):
-                await self._tail.beyond(number)
+                await self._window.beyond(number)
         except TimeoutError:
             return False
         return True

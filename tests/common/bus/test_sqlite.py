@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tams_common.bus import Topic
-from tams_common.bus.sqlite import SqliteBus
+from tams_common.bus.sqlite import SqliteBus, file
 from tams_common.bus.sqlite.bus import PRUNE_EVERY
 from tams_common.bus.sqlite.consumer import MOST_HANDED, SqliteConsumer
 from tams_common.bus.sqlite.desk import FILE_NAME, Settings
@@ -130,14 +129,14 @@ async def test_what_could_not_be_synced_is_not_acknowledged(tmp_path: Path, monk
     bus = SqliteBus(tmp_path)
     await bus.open()
     await bus.apply([Topic("t")])
-    sync, failures = os.fsync, [OSError(errno.EIO, "Input/output error")]
+    sync, failures = file._sync, [OSError(errno.EIO, "Input/output error")]
 
-    def broken(file: int) -> None:
+    def broken(log: int) -> None:
         if failures:
             raise failures.pop()
-        sync(file)
+        sync(log)
 
-    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr(file, "_sync", broken)
     with pytest.raises(Unavailable, match="Input/output error"):
         await bus.publish([message("t", 0)])
     assert not await bus.publish([message("t", 0), message("t", 1)])

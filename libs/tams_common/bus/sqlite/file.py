@@ -28,6 +28,7 @@ _TABLES: Final = (
         PRIMARY KEY (name, topic)
     ) WITHOUT ROWID""",
 )
+_sync = getattr(os, "fdatasync", os.fsync)
 _WAL_LIMIT: Final = 64 * 1024 * 1024
 _RETRY: Final = 0.01
 
@@ -81,7 +82,7 @@ class Connection:
             self._is_torn = True
             log = os.open(f"{self._path}-wal", os.O_RDONLY)
             try:
-                os.fsync(log)
+                _sync(log)
             finally:
                 os.close(log)
             self._is_torn = False
