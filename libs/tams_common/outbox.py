@@ -91,7 +91,7 @@ class RelaySettings(msgspec.Struct, frozen=True):
     batch_bytes: int = 2 * 1024 * 1024
 
     def rest(self, took: float) -> float:
-        """Seconds to rest before a removal when the one before took so many."""
+        """Seconds to rest before a removal when those before took so many."""
         return min(self.spare * took, self.linger)
 
 
@@ -216,7 +216,8 @@ class Relay:
             started = time.monotonic()
             self._until = await self._store.run(lambda tx: self._remove(tx, self._sent))
             self._sent = ()
-            self._removal = time.monotonic() - started
+            # One slow flush of the disk is not yet a busy store.
+            self._removal += (time.monotonic() - started - self._removal) / 4
 
     def _pass_over(self, rows: Iterable[OutboxRow]) -> None:
         self._refused |= {(row.topic, row.key) for row in rows}
