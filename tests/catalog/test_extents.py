@@ -12,6 +12,8 @@ from tams_common.bus.cloudevents import to_message
 from tams_common.clock import SECOND, date_time
 from tams_common.events import Draft, Subject
 from tams_common.ids import EventId, FlowId, Incarnation, new_id
+from tams_common.inbox import INBOX
+from tams_common.store import Query
 from tams_common.timerange import TimeRange
 from tests.catalog.builders import Body, flow_id, video
 from tests.catalog.conftest import House
@@ -47,8 +49,8 @@ def _deleted(incarnation: Incarnation, *, extent: str) -> Draft:
     return events.segments_deleted("[0:0_1:0)", Subject(flow_id=FLOW, incarnation=incarnation, extent=extent))
 
 
-async def _publish(house: House, *drafts: Draft) -> None:
-    sealed = [draft.seal(id=EventId(new_id()), at=AT + place * SECOND) for place, draft in enumerate(drafts)]
+async def _publish(house: House, *drafts: Draft, at: int = AT) -> None:
+    sealed = [draft.seal(id=EventId(new_id()), at=at + place * SECOND) for place, draft in enumerate(drafts)]
     assert not await house.bus.publish([to_message(envelope) for envelope in sealed])
 
 
@@ -98,8 +100,21 @@ async def test_deleted_segments_shorten_a_flow(listening: House) -> None:
     incarnation = await _incarnation(listening)
     await _publish(listening, _added(incarnation, "[0:0_30:0)"), _deleted(incarnation, extent="[0:0_20:0)"))
     await _reaches(listening, "[0:0_20:0)")
-    await _publish(listening, _deleted(incarnation, extent="()"))
+    await _publish(listening, _deleted(incarnation, extent="()"), at=AT + 2 * SECOND)
     await _reaches(listening, "()")
+
+
+async def test_what_comes_late_does_not_move_a_flow_back(listening: House) -> None:
+    incarnation = await _incarnation(listening)
+    await _publish(listening, _added(incarnation, "[0:0_30:0)"), at=AT + SECOND)
+    await _reaches(listening, "[0:0_30:0)")
+    await _publish(listening, _added(incarnation, "[0:0_10:0)"))
+
+    async def both_were_heard() -> bool:
+        return len(await listening.store.read(lambda reader: reader.scan(INBOX, Query()).rows)) == 2
+
+    await eventually(both_were_heard)
+    assert (await _reaches(listening, "[0:0_30:0)")).segments_updated == AT + SECOND
 
 
 async def test_events_of_an_older_incarnation_or_another_flow_are_ignored(listening: House) -> None:
