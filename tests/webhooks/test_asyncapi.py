@@ -114,7 +114,7 @@ def test_what_is_sent_is_what_is_described(draft: Draft) -> None:
     assert message["summary"].endswith((".", "order."))
     assert "EVT-" not in message["summary"]
     validate(whole, message["payload"], value=msgspec.json.decode(envelope.value))
-    headers = {"ce_id": "e", **to_message(envelope).headers}
+    headers = {"ce_id": "e", **to_message(envelope, floor=1).headers}
     validate(whole, message["headers"], value=headers)
     assert set(headers) == set(HEADERS) | set(EXTENSIONS)
 
