@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tams_common.bus import Message, Topic
 from tams_common.bus.kafka import KafkaBus, settings_of
 from tools.kafka import Broker
-from tools.kafka_runners import CannotRun
+from tools.kafka_runners import CannotRun, Failed
 
 GIVEN, _, _settings = os.environ.get("TAMS_TEST_KAFKA", "").partition("?")
 NEEDED = dict(parse_qsl(_settings))
@@ -77,6 +77,16 @@ class Kafka:
             assert not await probe.publish([Message(topic=PROBE.name, key="", id="", value=b"")])
             await probe.close()
 
+    @asynccontextmanager
+    async def frozen(self) -> AsyncIterator[None]:
+        """The broker keeps its connections and answers nothing; afterwards it goes on."""
+        own = self.own
+        await asyncio.to_thread(own.freeze)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(own.thaw)
+
 
 def _url(address: str, settings: Mapping[str, object]) -> str:
     chosen: dict[str, object] = {"timeout": 5, "session": 1.5} | NEEDED | dict(settings)
@@ -93,7 +103,7 @@ def broker() -> Kafka:
     found = _broker()
     if isinstance(found, Kafka):
         return found
-    reason = f"no Kafka: {found}; `make kafka` would start one, TAMS_TEST_KAFKA=HOST:PORT name one that is there"
+    reason = f"no Kafka: {found}; or TAMS_TEST_KAFKA=HOST:PORT names one that is there"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -110,9 +120,10 @@ def _broker() -> Kafka | str:
     own = Broker(data, extra={"group.min.session.timeout.ms": "500"} | _secured(authority))
     try:
         own.start()
-    except CannotRun as error:
+    except (CannotRun, Failed) as error:
+        own.remove()
         return str(error)
-    atexit.register(own.kill)
+    atexit.register(own.remove)
     return Kafka(own.address, own, authority=data / "authority.pem")
 
 

@@ -1,7 +1,8 @@
 """One Apache Kafka broker on loopback, in KRaft mode, for development and tests: `python -m tools.kafka`.
 
-Where Docker answers it runs in a container; elsewhere on a Java 17 or later, with jars that Maven fetches once into the
-cache folder of the user. A data folder keeps its ports, so that a later start finds its clients again.
+Where Docker answers and has Apache's image it runs in a container; elsewhere on a Java 17 or later, with jars that
+Maven fetches once into the cache folder of the user. A data folder keeps its ports, so that a later start finds its
+clients again.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools.kafka_runners import VERSION, CannotRun, Container, Failed, Java, Runner, advertised, docker_answers
+from tools.kafka_runners import HINT, VERSION, CannotRun, Container, Failed, Java, Runner, advertised, kept
 
 STARTED: Final = "Kafka Server started"
 START_SECONDS: Final = 120.0
@@ -66,11 +67,6 @@ class Broker:
         """`host:port` for clients."""
         return f"127.0.0.1:{self.ports['PLAINTEXT']}"
 
-    @property
-    def pid(self) -> int:
-        """The process that is the broker; of a container, that which watches it."""
-        return self._made().process.pid
-
     def start(self) -> None:
         """Starts it and returns when it serves. Raises `CannotRun` and `Failed`."""
         runner = self._made()
@@ -90,6 +86,19 @@ class Broker:
         """kill -9."""
         self._made().kill()
 
+    def freeze(self) -> None:
+        """Lets it neither answer nor close a connection, until `thaw`."""
+        self._made().freeze()
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        self._made().thaw()
+
+    def remove(self) -> None:
+        """kill -9 for good: it cannot be started again, and nothing of it is left but the data folder."""
+        if self._runner is not None:
+            self._runner.remove()
+
     def wait(self) -> int:
         """Waits until it ends; its exit status."""
         return self._made().process.wait()
@@ -101,25 +110,35 @@ class Broker:
     def _made(self) -> Runner:
         if self._runner is None:
             self.data.mkdir(parents=True, exist_ok=True)
-            self._runner = Container(self.data) if docker_answers() else Java(self.data)
-            if not (self.data / "server.properties").exists():
-                self._set_up(self._runner)
+            new = not self._properties.exists()
+            self._runner = self._set_up() if new else kept(self.data)
         return self._runner
 
-    def _set_up(self, runner: Runner) -> None:
-        self._write_properties(runner)
-        try:
-            runner.prepare()
-        except BaseException:
-            (self.data / "server.properties").unlink()
-            raise
+    @property
+    def _properties(self) -> Path:
+        return self.data / "server.properties"
+
+    def _set_up(self) -> Runner:
+        """The first way to run a broker that is open here."""
+        reasons: list[str] = []
+        for way in (Container, Java):
+            try:
+                runner = way(self.data)
+                self._write_properties(runner)
+                runner.prepare()
+            except BaseException as error:
+                self._properties.unlink(missing_ok=True)
+                if not isinstance(error, CannotRun):
+                    raise
+                reasons.append(str(error))
+            else:
+                return runner
+        raise CannotRun(f"{'; '.join(reasons)}: {HINT}")
 
     def _write_properties(self, runner: Runner) -> None:
-        named = {
-            key.removeprefix("listeners."): self._extra.pop(key)
-            for key in list(self._extra)
-            if key.startswith("listeners.")
-        }
+        prefix = "listeners."
+        named = {key.removeprefix(prefix): value for key, value in self._extra.items() if key.startswith(prefix)}
+        further = {key: value for key, value in self._extra.items() if not key.startswith(prefix)}
         protocols = {"PLAINTEXT": "PLAINTEXT", **named, "CONTROLLER": "PLAINTEXT"}
         ports = dict(zip(protocols, free_ports(len(protocols)), strict=True))
         if self._port:
@@ -133,8 +152,8 @@ class Broker:
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports['CONTROLLER']}",
             "log.dirs": runner.log_dirs,
         }
-        text = "".join(f"{key}={value}\n" for key, value in (properties | self._extra).items())
-        (self.data / "server.properties").write_text(text)
+        text = "".join(f"{key}={value}\n" for key, value in (properties | further).items())
+        self._properties.write_text(text)
 
     def _wait(self, runner: Runner) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -47,6 +48,14 @@ _JAVA: Final = (
     "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
 )
+
+
+HINT: Final = (
+    "start a Docker engine, or install a Java runtime of 17 or later and Maven "
+    "(Debian and Ubuntu: apt install openjdk-17-jre-headless maven; macOS: brew install openjdk maven)"
+)
+_OLDEST_JAVA: Final = 17
+_java_version = re.compile(r'version "(?:1\.)?(\d+)').search
 
 
 class CannotRun(Exception):
@@ -103,9 +112,21 @@ class Runner(ABC):
         self.process.wait()
 
     def kill(self) -> None:
-        """Ends the process at once."""
+        """Ends the process at once, a frozen one too."""
         self.process.kill()
         self.process.wait()
+
+    def freeze(self) -> None:
+        """Lets it neither work nor end, until `thaw`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Ends it for good; of what it has kept, only the data folder is left."""
+        self.kill()
 
     @abstractmethod
     def command(self) -> Sequence[str]:
@@ -113,7 +134,7 @@ class Runner(ABC):
 
 
 class Java(Runner):
-    """The broker as a Java process."""
+    """The broker as a Java process. Raises `CannotRun` where there is none, or none that is new enough."""
 
     def __init__(self, data: Path) -> None:
         super().__init__(data)
@@ -142,13 +163,21 @@ class Java(Runner):
 
 
 class Container(Runner):
-    """The broker in a container of Apache's image, which reads our properties and formats its own storage."""
+    """The broker in a container of Apache's image, which reads our properties and formats its own storage.
+
+    Raises `CannotRun` where no Docker engine answers or the image cannot be had.
+    """
 
     host = "0.0.0.0"  # noqa: S104 — published on loopback only
 
+    def __init__(self, data: Path) -> None:
+        super().__init__(data)
+        if not docker_answers():
+            raise CannotRun("no Docker engine answers")
+
     @property
     def log_dirs(self) -> str:
-        """Within the container, which stays until `stop`."""
+        """Within the container, which stays until `remove`."""
         return "/tmp/kraft-combined-logs"  # noqa: S108 — a path in the container
 
     def prepare(self) -> None:
@@ -156,22 +185,11 @@ class Container(Runner):
         (self.data / "config").mkdir(exist_ok=True)
         shutil.copy(self.data / "server.properties", self.data / "config" / "server.properties")
         ports = [f"--publish=127.0.0.1:{port}:{port}" for port in dict(advertised(self.data)).values()]
-        made = subprocess.run(
-            [
-                "docker",
-                "create",
-                *ports,
-                "--env=KAFKA_HEAP_OPTS=-Xmx384m",
-                f"--volume={self.data}/config:/mnt/shared/config:ro",
-                IMAGE,
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        volume = f"--volume={self.data}/config:/mnt/shared/config:ro"
+        made = _docker("create", *ports, "--env=KAFKA_HEAP_OPTS=-Xmx384m", volume, IMAGE)
         if made.returncode:
-            raise CannotRun(f"docker create {IMAGE} failed: {made.stderr}")
-        (self.data / "container").write_text(made.stdout.strip())
+            raise CannotRun(f"docker create {IMAGE} failed: {made.stderr.strip()}")
+        _name_file(self.data).write_text(made.stdout.strip())
 
     def command(self) -> Sequence[str]:
         """`docker start --attach`, which ends with the container."""
@@ -179,29 +197,59 @@ class Container(Runner):
 
     def stop(self) -> None:
         """Stops the container; it can be started again."""
-        self._tell("stop")
+        self._end("stop")
 
     def kill(self) -> None:
         """Kills what runs in the container."""
-        self._tell("kill")
+        self._end("kill")
 
-    def _tell(self, verb: str) -> None:
-        subprocess.run(["docker", verb, self._name()], capture_output=True, check=False)
+    def freeze(self) -> None:
+        """Pauses the container. Raises `Failed`."""
+        self._tell("pause")
+
+    def thaw(self) -> None:
+        """Lets the container go on. Raises `Failed`."""
+        self._tell("unpause")
+
+    def remove(self) -> None:
+        """Removes the container, and with it what the broker has kept."""
+        self._end("rm", "--force", "--volumes")
+
+    def _end(self, *words: str) -> None:
+        self._tell(*words)
         self.process.wait()
 
+    def _tell(self, *words: str) -> None:
+        done = _docker(*words, self._name())
+        if done.returncode and self.process.poll() is None:
+            raise Failed(f"docker {words[0]} failed: {done.stderr.strip()}")
+
     def _name(self) -> str:
-        return (self.data / "container").read_text()
+        return _name_file(self.data).read_text()
+
+
+def kept(data: Path) -> Runner:
+    """What has run the broker of `data` before. Raises `CannotRun` where it cannot any more."""
+    return Container(data) if _name_file(data).exists() else Java(data)
+
+
+def _name_file(data: Path) -> Path:
+    return data / "container"
+
+
+def _docker(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
 
 
 def jars() -> Path:
     """The folder with Kafka's jars, fetched if need be. Raises `CannotRun`."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tams"
     folder = cache / f"kafka-{VERSION}"
-    for program, package in (("java", "a Java runtime, 17 or later"), ("mvn", "Apache Maven")):
-        if shutil.which(program) is None and (program == "java" or not folder.exists()):
-            raise CannotRun(f"there is neither a Docker engine nor `{program}` ({package})")
+    _check_java()
     if folder.exists():
         return folder
+    if shutil.which("mvn") is None:
+        raise CannotRun("there is no `mvn` (Apache Maven), which fetches the jars")
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
         (Path(scratch) / "pom.xml").write_text(_POM)
@@ -219,11 +267,18 @@ def jars() -> Path:
     return folder
 
 
+def _check_java() -> None:
+    if shutil.which("java") is None:
+        raise CannotRun("there is no `java`")
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    found = _java_version(said)
+    if found is None or int(found[1]) < _OLDEST_JAVA:
+        raise CannotRun(f"`java` is {said.partition(chr(10))[0]!r}, and Apache Kafka needs {_OLDEST_JAVA} or later")
+
+
 def docker_answers() -> bool:
     """Whether a Docker engine can be used."""
-    if shutil.which("docker") is None:
-        return False
-    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    return shutil.which("docker") is not None and _docker("info").returncode == 0
 
 
 def advertised(data: Path) -> dict[str, int]:

@@ -230,4 +230,4 @@ def _broker(data: Path) -> Iterator[str]:
     try:
         yield broker.address
     finally:
-        broker.kill()
+        broker.remove()

@@ -1,120 +1,96 @@
-"""What was written, and what of it has been heard: every committed change at least once, in order, and nothing else."""
+"""What listeners have heard of the store: every committed change at least once, in order, and nothing else."""
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Coroutine, Sequence
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
 
 import aiohttp
 import msgspec
 
 from tams_common.bus import Bus, Offsets, Partition
 from tams_common.errors import Unavailable
-from tams_common.events import SEGMENTS
-from tests.system import words
-from tests.system.processes import TOKEN
+from tams_common.events import FLOWS, SEGMENTS, SOURCES
+from tests.chaos.writer import AUTH, BROKEN, Mark, marks_of
+from tests.webhooks.receiver import CUT, OK, Received, Reply
 
-_AUTH = {"Authorization": f"Bearer {TOKEN}"}
-_PATIENT = aiohttp.ClientTimeout(total=10)
-_BROKEN = (aiohttp.ClientError, TimeoutError)
+Place: TypeAlias = tuple[str, str]
+"""Topic and key: within it there is an order."""
+UNWELL: Final = (*[OK] * 27, Reply(500), Reply(503), CUT)
+"""What a receiver answers that is not quite well."""
 
 
-class Heard:
-    """What a listener has heard: for each flow the segments, by their object ids, in the order of first arrival."""
+class Account:
+    """Events by place, each once, in the order of first arrival; `repeats` counts those that came again."""
 
     def __init__(self) -> None:
-        self.of_flow: dict[str, list[str]] = {}
-        self.events: dict[str, str] = {}
+        self.ids: dict[Place, list[str]] = {}
         self.repeats = 0
+        self._events: dict[str, Any] = {}
+
+    @property
+    def count(self) -> int:
+        """How many events there are."""
+        return len(self._events)
+
+    @property
+    def events(self) -> dict[Place, list[Any]]:
+        """The events themselves."""
+        return {place: [self._events[event_id] for event_id in ids] for place, ids in self.ids.items()}
+
+    @property
+    def marks(self) -> set[Mark]:
+        """What the events tell of."""
+        return {mark for event in self._events.values() for mark in marks_of(event)}
 
     def take(self, event_id: str, value: bytes) -> None:
-        """Notes an event; one that came before counts as a repeat and must be the same."""
+        """Notes an event; one that comes again must be the same."""
         event = msgspec.json.decode(value)
-        if event["event_type"] != "flows/segments_added":
-            return
-        body = event["event"]
-        names = [segment["object_id"] for segment in body["segments"]]
-        told = f"{body['flow_id']}:{','.join(names)}"
-        if event_id in self.events:
-            assert self.events[event_id] == told, f"event {event_id} came as {self.events[event_id]}, then as {told}"
+        if event_id in self._events:
+            assert self._events[event_id] == event, (
+                f"event {event_id} came as {self._events[event_id]}, then as {event}"
+            )
             self.repeats += 1
             return
-        self.events[event_id] = told
-        self.of_flow.setdefault(body["flow_id"], []).extend(names)
+        self._events[event_id] = event
+        self.ids.setdefault(place_of(event), []).append(event_id)
 
 
-class Writer:
-    """Appends to one flow, one segment after the other, and repeats what it does not know to have been done."""
-
-    def __init__(self, flow_id: str, gateways: Sequence[str]) -> None:
-        self.flow_id = flow_id
-        self.written = 0
-        self._gateways = itertools.cycle(gateways)
-
-    async def run(self, session: aiohttp.ClientSession, *, stop: asyncio.Event) -> None:
-        """Writes until `stop`."""
-        while not stop.is_set():
-            await self._write(session, self.written)
-            self.written += 1
-
-    async def _write(self, session: aiohttp.ClientSession, number: int) -> None:
-        name = f"{self.flow_id}/{number:06}"
-        urls = [{"url": f"https://media.test/{name}", "label": "elsewhere"}]
-        item = words.segment(name, number, end=number + 1, get_urls=urls)
-        tried = False
-        while True:
-            url = f"{next(self._gateways)}/flows/{self.flow_id}/segments"
-            try:
-                async with session.post(url, json=item, headers=_AUTH, timeout=_PATIENT) as answer:
-                    status, body = answer.status, await answer.text()
-            except _BROKEN:
-                tried = True
-                await asyncio.sleep(0.05)
-                continue
-            if status == 201:
-                return
-            if status == 400:
-                assert tried, f"a first try was refused: {body}"
-                return
-            assert status >= 500, f"{status}: {body}"
-            tried = True
-            await asyncio.sleep(0.05)
+def place_of(event: Any) -> Place:  # noqa: ANN401 — a decoded event
+    """Where the order of an event is told, as the documentation has it."""
+    kind, body = event["event_type"], event["event"]
+    about = "source" if kind.startswith("sources/") else "flow"
+    topic = SEGMENTS if kind.startswith("flows/segments_") else {"flow": FLOWS, "source": SOURCES}[about]
+    return topic, body[f"{about}_id"] if f"{about}_id" in body else body[about]["id"]
 
 
-async def stored(session: aiohttp.ClientSession, gateway: str, *, flow_id: str) -> list[str]:
-    """The objects of the flow's segments, as the store has them in the end."""
-    found: list[str] = []
-    url = f"{gateway}/flows/{flow_id}/segments?limit=1000&accept_get_urls="
-    while url:
-        async with session.get(url, headers=_AUTH) as answer:
-            assert answer.status == 200, await answer.text()
-            found += [segment["object_id"] for segment in await answer.json()]
-            url = str(answer.links["next"]["url"]) if "next" in answer.links else ""
-    return found
+def unwell(heard: Account, draw: random.Random) -> Callable[[Received], Reply]:
+    """A receiver that notes what it accepts, and refuses or breaks every tenth request or so."""
+
+    def decide(request: Received) -> Reply:
+        reply = draw.choice(UNWELL)
+        if reply is OK:
+            heard.take(request.id, request.body)
+        return reply
+
+    return decide
 
 
-async def make_flow(session: aiohttp.ClientSession, gateway: str) -> str:
-    """A fresh flow."""
-    flow_id = words.new_id()
-    body = words.video_flow(flow_id, words.new_id())
-    async with session.put(f"{gateway}/flows/{flow_id}", json=body, headers=_AUTH) as answer:
-        assert answer.status == 201, await answer.text()
-    return flow_id
-
-
-async def follow(session: aiohttp.ClientSession, gateways: Sequence[str], *, heard: Heard) -> None:
+async def follow(session: aiohttp.ClientSession, gateways: Sequence[str], *, heard: Account) -> None:
     """Follows `/events` from the start, at whichever gateway answers, and goes on behind what it heard last."""
     last = "0"
     for gateway in itertools.cycle(gateways):
         patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
         try:
-            headers = {**_AUTH, "Last-Event-ID": last}
+            headers = {**AUTH, "Last-Event-ID": last}
             async with session.get(f"{gateway}/events", headers=headers, timeout=patience) as answer:
                 if answer.status == 200:
                     async for number, data in _events(answer.content):
                         heard.take(number, data)
                         last = number
-        except _BROKEN:
+        except BROKEN:
             pass
         await asyncio.sleep(0.1)
 
@@ -129,9 +105,9 @@ async def _events(lines: aiohttp.StreamReader) -> AsyncIterator[tuple[str, bytes
             yield number, value
 
 
-async def consume(bus: Bus, *, heard: Heard) -> None:
-    """Reads the topic of segments from its start, as a program beside the store would."""
-    consumer = await bus.consumer("ledger", [SEGMENTS], assigned=_from_the_start)
+async def consume(bus: Bus, *, heard: Account) -> None:
+    """Reads all topics from their start, as a program beside the store would."""
+    consumer = await bus.consumer("ledger", [FLOWS, SOURCES, SEGMENTS], assigned=_from_the_start)
     try:
         while True:
             try:

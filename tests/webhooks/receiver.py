@@ -27,13 +27,14 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What a request is answered."""
+    """What a request is answered; with `status` 0 its connection is cut instead."""
 
     status: int = 204
     headers: Mapping[str, str] = {}
 
 
 OK = Reply()
+CUT = Reply(0)
 
 
 class Endpoint:
@@ -88,7 +89,9 @@ class Endpoint:
             self._open -= 1
         if 200 <= reply.status < 300:
             self.accepted.append(received)
-        return web.Response(status=reply.status, headers=reply.headers)
+        if reply.status == 0 and request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=reply.status or 500, headers=reply.headers)
 
 
 class Receiver:

@@ -1,11 +1,13 @@
 """The AsyncAPI document: whole, consistent in itself, and about the records that are really sent."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from tams_common import events
 from tams_common.bus import Access
@@ -34,6 +36,17 @@ DRAFTS = [
 ]
 OPEN = Access(("a:9092", "b:9092"), "", tls=False, mechanism="")
 GUARDED = Access(("a:9092",), "live.", tls=True, mechanism="SCRAM-SHA-512")
+_BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "asyncapi" / "3.0.0.json"
+
+
+@pytest.fixture(scope="session")
+def asyncapi() -> Draft7Validator:
+    """AsyncAPI's own schema, which the project holds no copy of: the file that `TAMS_TEST_ASYNCAPI` names, or the one
+    beside the project; without it the test is skipped. It is `schemas/3.0.0.json` of asyncapi/spec-json-schemas."""
+    path = Path(os.environ.get("TAMS_TEST_ASYNCAPI", _BESIDE))
+    if not path.is_file():
+        pytest.skip(f"there is no {path}: TAMS_TEST_ASYNCAPI says where AsyncAPI's JSON schema is")
+    return Draft7Validator(msgspec.json.decode(path.read_bytes()))
 
 
 def made(access: Access | None = None) -> Any:  # noqa: ANN401 — tests index freely
@@ -60,6 +73,14 @@ def resolve(whole: Any, reference: str) -> Any:  # noqa: ANN401
     for part in reference[2:].split("/"):
         found = found[part]
     return found
+
+
+@pytest.mark.parametrize("access", [None, OPEN, GUARDED], ids=["embedded", "open", "guarded"])
+def test_it_is_valid_by_the_schema_of_asyncapi(asyncapi: Draft7Validator, access: Access | None) -> None:
+    whole = made(access)
+    asyncapi.validate(whole)
+    whole["operations"]["send-tams.flows"]["action"] = "shout"
+    assert not asyncapi.is_valid(whole)
 
 
 @pytest.mark.parametrize("access", [None, OPEN, GUARDED], ids=["embedded", "open", "guarded"])
