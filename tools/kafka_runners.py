@@ -119,6 +119,8 @@ class Runner(ABC):
     def freeze(self) -> None:
         """Lets it neither work nor end, until `thaw`."""
         self.process.send_signal(signal.SIGSTOP)
+        # On a busy machine it works on for a moment.
+        os.waitpid(self.process.pid, os.WUNTRACED)
 
     def thaw(self) -> None:
         """Lets it go on."""

@@ -2,11 +2,13 @@
 
 import asyncio
 import gc
+import itertools
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from tams_common.bus import Message, Topic
 from tams_common.bus.kafka import KafkaBus, settings_of
@@ -133,6 +135,28 @@ async def grown_by(action: Callable[[], Awaitable[None]], *, times: int) -> int:
         return tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
+
+
+async def test_a_group_that_was_assigned_nothing_is_assigned_all_soon(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its leader had to assign while the cluster told of no partitions, as it does when it has just begun."""
+    assign, turns = GroupCoordinator._perform_assignment, itertools.count()
+
+    async def blindly(coordinator: GroupCoordinator, response: object) -> object:
+        with monkeypatch.context() as blind:
+            if next(turns) == 0:
+                blind.setattr(coordinator._cluster, "partitions_for_topic", lambda _: None)
+            return await assign(coordinator, response)
+
+    monkeypatch.setattr(GroupCoordinator, "_perform_assignment", blindly)
+    bus, reader = await with_topic(kafka, session=6), Reader()
+    consumer = await bus.consumer(new_id(), ["t"], assigned=reader.assigned)
+    await bus.publish(messages("t", range(3)))
+    await reader.read(consumer, 3)
+    assert next(turns) > 1
+    await consumer.close()
+    await bus.close()
 
 
 async def test_what_cannot_be_sent_does_not_stay_in_memory(kafka: Kafka) -> None:

@@ -42,6 +42,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
             max_partition_fetch_bytes=_FETCHED_OF_ONE,
             session_timeout_ms=int(settings.session * 1000),
             heartbeat_interval_ms=int(settings.session * 1000 / 3),
+            # Who leads the group may have to assign partitions while the cluster does not tell him of any, as after an
+            # outage. He does so anew when he hears of them, and would not ask for minutes.
+            metadata_max_age_ms=int(settings.session * 1000),
         )
 
     async def join(self, topics: Iterable[str]) -> None:
