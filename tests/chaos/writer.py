@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import aiohttp
@@ -44,17 +45,24 @@ class Client:
         found: list[Any] = []
         url = f"{next(self._gateways)}{path}"
         while url:
-            async with self._session.get(url, headers=AUTH) as answer:
-                assert answer.status == 200, await answer.text()
-                found += await answer.json()
-                url = str(answer.links["next"]["url"]) if "next" in answer.links else ""
+            page, url = await self._read(url)
+            found += page
         return found
 
     async def get(self, path: str) -> Any:  # noqa: ANN401 — a decoded body
         """The body of a GET."""
-        async with self._session.get(f"{next(self._gateways)}{path}", headers=AUTH) as answer:
-            assert answer.status == 200, await answer.text()
-            return await answer.json()
+        body, _ = await self._read(f"{next(self._gateways)}{path}")
+        return body
+
+    async def _read(self, url: str) -> tuple[Any, str]:
+        """The body, and where the next page is."""
+        while True:
+            with suppress(*BROKEN):
+                async with self._session.get(url, headers=AUTH, timeout=_PATIENT) as answer:
+                    if answer.status == 200:
+                        return await answer.json(), str(answer.links["next"]["url"]) if "next" in answer.links else ""
+                    assert answer.status >= 500, await answer.text()
+            await asyncio.sleep(0.05)
 
     async def _once(self, method: str, path: str, *, json: object) -> tuple[int, str]:
         """Status and body; 599 is what has broken."""

@@ -92,7 +92,7 @@ async def test_a_second_store_on_the_same_directory_does_not_start(address: Addr
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupted_demo_leaves_no_store_running(number: signal.Signals) -> None:
-    process = await started("--seconds", "40")  # so that enough is left to do when the address has been read
+    process = await started("--seconds", "80")  # so that enough is left to do when the address has been read
     assert process.stdout is not None
     url = None
     while url is None and (line := await process.stdout.readline()):
