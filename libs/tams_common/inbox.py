@@ -1,6 +1,7 @@
 """Events arrive in a service's tables once: effect and position are one transaction, and the position is the truth."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
@@ -90,6 +91,7 @@ class SubscriptionSettings(msgspec.Struct, frozen=True):
 
 DEFAULTS: Final = SubscriptionSettings()
 _PRUNE_EVERY: Final = 1000
+_REPORT_EVERY: Final = 1.0
 _REASON_LENGTH: Final = 500
 
 
@@ -218,6 +220,8 @@ class Subscription:
         self._ledger = _Ledger(interest, keep_hours=settings.keep)
         self._dead: list[int] = []
         self._unpruned = 0
+        self._reached: dict[Partition, int] = {}
+        self._reported = 0.0
         self.group = interest.group
         self.progress = Progress()
 
@@ -245,17 +249,23 @@ class Subscription:
 
     async def _step(self, consumer: Consumer) -> None:
         records = await _patiently(lambda: consumer.poll(limit=self._settings.batch, timeout=self._settings.poll))
-        if not records:
-            return
-        if self._interest.gather and len(records) < self._settings.batch:
-            await asyncio.sleep(self._interest.gather)
-            rest = self._settings.batch - len(records)
-            records += await _patiently(lambda: consumer.poll(limit=rest, timeout=0))
-        await self._take([_Delivery(record) for record in records])
+        if records:
+            if self._interest.gather and len(records) < self._settings.batch:
+                await asyncio.sleep(self._interest.gather)
+                rest = self._settings.batch - len(records)
+                records += await _patiently(lambda: consumer.poll(limit=rest, timeout=0))
+            await self._take([_Delivery(record) for record in records])
+            self._reached.update((record.partition, record.offset + 1) for record in records)
+        if self._reached and (not records or time.monotonic() >= self._reported + _REPORT_EVERY):
+            await self._report(consumer)
+
+    async def _report(self, consumer: Consumer) -> None:
+        """Tells the bus how far this is, for those who watch it: not so often that it holds up what comes next."""
         try:
-            await consumer.commit({record.partition: record.offset + 1 for record in records})
+            await consumer.commit(self._reached)
         except Unavailable as error:
             _log.info("progress not reported", group=self._interest.group, reason=error.detail)
+        self._reached, self._reported = {}, time.monotonic()
 
     async def _take(self, batch: Sequence[_Delivery]) -> None:
         """Applies `batch` in one transaction, without what cannot be applied: that is set aside first."""

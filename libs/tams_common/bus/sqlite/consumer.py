@@ -23,7 +23,8 @@ class SqliteConsumer:
     """Takes the lease of each of its topics that is free; the desk renews its leases until `close`.
 
     What this process appends is handed over in memory. That is read only where it follows directly on what was read
-    last, and while the leases hold that were seen in the file; else the file tells.
+    last, and while the leases hold that were seen in the file; else the file tells. It is not asked while it can have
+    nothing else.
     """
 
     def __init__(self, desk: Desk, member: log.Member, *, topics: Sequence[str], assigned: Assigned) -> None:
@@ -34,12 +35,14 @@ class SqliteConsumer:
         self._gained: dict[str, int] = {}
         self._until = 0
         self._handed: deque[Record] = deque()
+        self._is_behind = True
         self._news = asyncio.Event()
         desk.members[member] = self
 
     def hear(self, records: Sequence[Record] | None) -> None:
         """See `Hearer.hear`."""
         if records is None:
+            self._is_behind = True
             self._news.set()
             return
         ours = [record for record in records if record.partition.topic in self._places]
@@ -47,6 +50,8 @@ class SqliteConsumer:
             return
         if len(self._handed) + len(ours) <= MOST_HANDED:
             self._handed.extend(ours)
+        else:
+            self._is_behind = True
         self._news.set()
 
     async def poll(self, *, limit: int, timeout: float) -> list[Record]:
@@ -83,10 +88,11 @@ class SqliteConsumer:
         while True:
             await self._settle()
             now = self._desk.clock()
-            if now < self._until and (records := self._following(limit)):
-                return self._taken(records)
-            found = await self._desk.read(log.glance, self._member, places=self._places, now=now, limit=limit)
-            self._until = found.until
+            if now < self._until and None not in self._places.values():
+                records = self._following(limit)
+                if records or not (self._is_behind or self._handed):
+                    return self._taken(records)
+            found = await self._glance(now, limit)
             for topic in found.lost:
                 _log.warning("lease lost", group=self._member.group, topic=topic)
                 self._places[topic] = None
@@ -96,6 +102,14 @@ class SqliteConsumer:
                 self._gained.update(gained)
             if found.records or not self._gained:
                 return self._taken(found.records)
+
+    async def _glance(self, now: int, limit: int) -> log.Glance:
+        """Asks the file. What is written meanwhile makes it worth asking again."""
+        self._is_behind, self._until = False, 0
+        found = await self._desk.read(log.glance, self._member, places=self._places, now=now, limit=limit)
+        self._is_behind = self._is_behind or len(found.records) == limit
+        self._until = found.until
+        return found
 
     async def _settle(self) -> None:
         """Asks where reading starts in the topics gained; asked again later if that fails."""

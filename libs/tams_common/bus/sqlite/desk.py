@@ -142,8 +142,11 @@ class Desk:
             await asyncio.sleep(self.settings.lease / 3)
             if self.members:
                 until = self.clock() + int(self.settings.lease * SECOND)
-                with suppress(Unavailable):
+                try:
                     await self.jot(log.renew, list(self.members), until=until)
+                except Unavailable:
+                    # Members have to find out.
+                    self.announce()
 
     async def _keep_watch(self) -> None:
         """Looks for what other processes have written: the writer's own commits do not change its number."""
