@@ -129,6 +129,14 @@ class BusContract(ABC):
         assert len(await again.read(consumer, 10)) == 10
         await consumer.close()
 
+    async def test_progress_in_what_is_no_longer_ours_is_no_error(self, bus: Bus, topic: str, group: str) -> None:
+        await bus.publish(messages(topic, range(1)))
+        reader = Reader()
+        consumer = await bus.consumer(group, [topic], assigned=reader.assigned)
+        await reader.read(consumer, 1)
+        await consumer.commit({Partition(topic, 1000): 1})
+        await consumer.close()
+
     async def test_a_place_beyond_the_end_is_of_another_log(self, bus: Bus, topic: str, group: str) -> None:
         async def far(partitions: Sequence[Partition]) -> Offsets:
             return dict.fromkeys(partitions, 1000)

@@ -116,10 +116,13 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         """Notes `offsets` of partitions that are ours; raises `Unavailable`."""
-        ours = self.consumer.assignment()
+        assigned = self.consumer.assignment()
+        ours = {partition: at for partition, at in offsets.items() if partition in assigned}
+        if not ours:
+            return
         with self._link.failures():
             async with asyncio.timeout(self._link.settings.timeout):
-                await self.consumer.commit({partition: at for partition, at in offsets.items() if partition in ours})
+                await self.consumer.commit(ours)
 
     async def check(self) -> None:
         """Raises `Unavailable` when the cluster does not answer."""

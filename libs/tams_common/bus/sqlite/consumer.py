@@ -73,7 +73,9 @@ class SqliteConsumer:
 
     async def commit(self, offsets: Offsets) -> None:
         """See `Consumer.commit`."""
-        await self._desk.jot(log.commit, self._member.group, offsets=offsets)
+        ours = {each: at for each, at in offsets.items() if self._places.get(each.topic) is not None}
+        if ours:
+            await self._desk.jot(log.commit, self._member.group, offsets=ours)
 
     async def close(self) -> None:
         """See `Consumer.close`."""
