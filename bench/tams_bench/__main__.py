@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tams_bench import events, lists, report, service, signing, vast
+from tams_bench import deletions, events, lists, report, service, signing, vast
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
         "--store", choices=("sqlite", "vast"), default="sqlite", help="vast: its adapter, on the emulator"
     )
     parser.add_argument("--events", action="store_true", help="the event path: Kafka and webhooks")
+    parser.add_argument("--deletions", action="store_true", help="reads beside the deletion of a million segments")
     parser.add_argument("--lists", action="store_true", help="lists of 100,000 flows with tags, filtered in every way")
     parser.add_argument("--signing", action="store_true", help="presigned URLs of S3, beside botocore's")
     parser.add_argument("--rounds", type=int, default=7)
@@ -25,6 +26,7 @@ def main() -> None:
     run = service.run
     for other, wanted in (
         (vast.run, options.store == "vast"),
+        (deletions.run, options.deletions),
         (events.run, options.events),
         (lists.run, options.lists),
         (signing.run, options.signing),

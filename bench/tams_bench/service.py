@@ -8,7 +8,6 @@ from typing import Final
 from rich.status import Status
 
 from tams_bench import corpus, scenarios
-from tams_bench.deletions import Deletion
 from tams_bench.measure import Figure, interleave
 from tams_bench.processes import Process, bare, store
 from tams_bench.raw import RawStore
@@ -59,9 +58,7 @@ async def measure(process: Process, sizes: Sizes, *, rounds: int, status: Status
             figures = await interleave(pairs, rounds, progress=status.update)
         status.update("filling: long flow")
         long = await corpus.seed(process.port, sizes.long_flow)
-        figures += await interleave(bench.lengths(long, short), rounds, progress=status.update)
-        deletion = Deletion(process.port, long=long, other=page_flow, seconds=2 * sizes.seconds)
-        return [*figures, await deletion.figure(rounds, progress=status.update)]
+        return [*figures, *await interleave(bench.lengths(long, short), rounds, progress=status.update)]
 
 
 def _memory(process: Process) -> tuple[str, str, str, bool]:

@@ -106,8 +106,13 @@ async def _events(lines: aiohttp.StreamReader) -> AsyncIterator[tuple[str, bytes
 
 
 async def consume(bus: Bus, *, heard: Account) -> None:
-    """Reads all topics from their start, as a program beside the store would."""
-    consumer = await bus.consumer("ledger", [FLOWS, SOURCES, SEGMENTS], assigned=_from_the_start)
+    """Reads all topics from their start and goes on where it was, as a program beside the store would."""
+    places: dict[Partition, int] = {}
+
+    async def assigned(_: Sequence[Partition]) -> Offsets:
+        return places
+
+    consumer = await bus.consumer("ledger", [FLOWS, SOURCES, SEGMENTS], assigned=assigned)
     try:
         while True:
             try:
@@ -117,12 +122,9 @@ async def consume(bus: Bus, *, heard: Account) -> None:
                 continue
             for record in records:
                 heard.take(record.id, record.value)
+                places[record.partition] = record.offset + 1
     finally:
         await consumer.close()
-
-
-async def _from_the_start(_: Sequence[Partition]) -> Offsets:
-    return {}
 
 
 @asynccontextmanager
