@@ -33,6 +33,8 @@ async def started(*arguments: str, token: str | None = None) -> asyncio.subproce
         env=environment | {"COLUMNS": "160"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        # A shell lets what it runs in the background ignore Ctrl-C, and so would we.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -92,7 +94,7 @@ async def test_a_second_store_on_the_same_directory_does_not_start(address: Addr
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupted_demo_leaves_no_store_running(number: signal.Signals) -> None:
-    process = await started("--seconds", "80")  # so that enough is left to do when the address has been read
+    process = await started("--seconds", "40")  # so that enough is left to do when the address has been read
     assert process.stdout is not None
     url = None
     while url is None and (line := await process.stdout.readline()):
