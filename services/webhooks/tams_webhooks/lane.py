@@ -276,7 +276,7 @@ class Lane:
             raise Lost
         self._books.wrote(entry)
         self._tools.tally.count(entry.step.attempts)
-        self._replaying.written()
+        self._replaying.written(entry.step.replay)
         self._is_stale = not self._books.advance(written) or self._is_stale
         self._attempts.until = max(self._attempts.until, written.until)
         self._written = asyncio.get_running_loop().time()

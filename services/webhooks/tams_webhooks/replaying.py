@@ -89,9 +89,10 @@ class Replaying:
             task, self.task = self.task, None
             task.result()
 
-    def written(self) -> None:
-        """`news` are in the tables."""
-        self.news = None
+    def written(self, progress: Progress | None) -> None:
+        """So much is in the tables; what a step has brought meanwhile is still to be written."""
+        if self.news is progress:
+            self.news = None
 
     def _plans(self) -> Iterator[Plan]:
         """What can be done: one replay reads on after the other, and what waits in any of them is tried when it is due,
