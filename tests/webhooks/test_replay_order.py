@@ -1,11 +1,15 @@
 """What a replay may not do: overtake what is still to come, stall behind one event, repeat what has arrived."""
 
+import asyncio
+from collections.abc import Callable
+
+import pytest
 from msgspec.structs import replace
 
 from tams_common.auth.principal import READ, Principal
 from tams_common.events import timestamp
 from tams_common.ids import new_id
-from tams_common.store import Query
+from tams_common.store import Query, Tx
 from tams_webhooks.replay_reading import CHUNK
 from tams_webhooks.tables import REPLAY_PARKED
 from tests.common.eventually import eventually
@@ -253,6 +257,38 @@ async def test_a_retry_is_asked_for() -> None:
         await eventually(done(rig, webhook, sent=60))
         assert_ids_in_order(endpoint.ids, [*events, event])
         assert len(endpoint.ids) == 61
+
+
+async def test_what_a_replay_brings_while_the_lane_is_being_written_is_written_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as rig, rig.started():
+        endpoint, run = rig.receiver.at(), rig.store.run
+        webhook = await rig.register(endpoint.url)
+        await rig.append(flow_event())
+        await eventually(reached(rig, webhook, number=1))
+        endpoint.hang()
+        await replay(rig, webhook, since=timestamp(0))
+        await eventually(lambda: len(endpoint.received) == 2)
+        held, go_on = asyncio.Event(), asyncio.Event()
+
+        async def later(fn: Callable[[Tx], object]) -> object:
+            held.set()
+            await go_on.wait()
+            return await run(fn)
+
+        await rig.append(flow_event(OTHER_FLOW))
+        monkeypatch.setattr(rig.store, "run", later)
+        await held.wait()
+        endpoint.release()
+        await eventually(lambda: len(endpoint.accepted) == 3 and not is_replaying())
+        go_on.set()
+        await eventually(done(rig, webhook, sent=1))
+
+
+def is_replaying() -> bool:
+    """Whether a step of a replay is under way."""
+    return any("Replaying._step" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
 async def test_a_disabled_webhook_retries_nothing(rig: Rig) -> None:
