@@ -6,9 +6,7 @@ clients again.
 """
 
 import argparse
-import secrets
 import signal
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from tools.kafka_runners import HINT, VERSION, CannotRun, Container, Failed, Java, Runner, advertised, kept
+from tools.ports import free_ports, is_free
 
 STARTED: Final = "Kafka Server started"
 START_SECONDS: Final = 120.0
 USUAL_PORT: Final = 9092
-_PORTS: Final = (20000, 32000)
 """Below the range from which systems take ports for outgoing connections: a stopped broker finds its port free."""
 
 _SMALL: Final = {
@@ -163,27 +161,6 @@ class Broker:
             if time.monotonic() > deadline:
                 raise Failed(f"the broker did not start within {START_SECONDS:.0f} s:\n{self.tail()}")
             time.sleep(0.05)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody listens on."""
-    found: list[int] = []
-    while len(found) < count:
-        port = _PORTS[0] + secrets.randbelow(_PORTS[1] - _PORTS[0])
-        if port not in found and is_free(port):
-            found.append(port)
-    return found
-
-
-def is_free(port: int) -> bool:
-    """Whether nobody listens on `port` of loopback."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def main(arguments: Sequence[str]) -> int:

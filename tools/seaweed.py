@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from tams_common.objects.s3.presign import DayKeys, Keys, Moment, Presigner, address
-from tools.kafka import free_ports
+from tools.ports import free_ports
 
 START_SECONDS: Final = 60.0
 DOMAIN: Final = "s3.localhost"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.stores import environ_of
 from tests.system import processes
-from tests.system.processes import ENCRYPTION_KEY, SERVICES, TOKEN, Child, free_port
+from tests.system.processes import ENCRYPTION_KEY, SERVICES, TOKEN, Child
+from tools.ports import free_ports
 
 LEASE = "2"
 """Seconds for which a dead replica keeps its lanes here."""
@@ -101,7 +102,7 @@ async def fleet(
     assert status == 0, output
     made: list[Replica] = []
     for number in range(replicas):
-        ports = {name: free_port() for name in SERVICES}
+        ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         peers = {
             f"TAMS_{name.upper()}_URL": f"http://127.0.0.1:{port}"
             for name, port in ports.items()

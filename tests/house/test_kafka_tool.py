@@ -146,9 +146,3 @@ def test_tests_without_a_broker_are_skipped_and_fail_in_ci(
     assert result.parseoutcomes() == ({"errors": 2} if ci else {"skipped": 2})
     reason = "the broker ended at its start" if fails else HINT.partition("(")[0]
     assert reason in result.stdout.str().replace("\n", " ")
-
-
-def test_ports_are_apart_and_free() -> None:
-    ports = kafka.free_ports(5)
-    assert len(set(ports)) == 5
-    assert all(kafka.is_free(port) for port in ports)

@@ -28,6 +28,7 @@ from tams_common.objects.local import LocalObjects
 from tams_common.outbox import OUTBOX, OutboxRow
 from tams_common.runtime.service import Built, Parts
 from tams_common.store import Query, Store
+from tams_common.timerange import TimeRange
 from tams_segments.collector import Collector
 from tams_segments.config import SegmentsConfig
 from tams_segments.copy_worker import CopyWorker
@@ -149,6 +150,21 @@ class Rig:
     async def told(self, kind: str) -> list[Any]:
         """The `event` members of the staged events of a kind."""
         return [msgspec.json.decode(row.value)["event"] for row in await self.events() if row.type == kind]
+
+    async def replayed(self, incarnation: str | None = None) -> list[str]:
+        """The timeranges that somebody has who applies the events of segments one after another; of one incarnation of
+        a flow only, where one is named."""
+        known: list[TimeRange] = []
+        for row in await self.events():
+            if incarnation is not None and row.incarnation != incarnation:
+                continue
+            event = msgspec.json.decode(row.value)["event"]
+            if row.type == "flows/segments_added":
+                known += [TimeRange.parse(item["timerange"]) for item in event["segments"]]
+            else:
+                gone = TimeRange.parse(event["timerange"])
+                known = [each for each in known if not gone.contains(each)]
+        return sorted(map(str, known))
 
 
 def segment(object_id: str, timerange: str, **more: object) -> dict[str, object]:

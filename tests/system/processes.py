@@ -5,12 +5,12 @@ import base64
 import os
 import re
 import signal
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from tests.stores import SCRIPT, environ_of
+from tools.ports import free_ports
 
 
 class Child:
@@ -85,14 +85,6 @@ async def run(*words: str, environ: Mapping[str, str] | None = None) -> tuple[in
     return process.returncode or 0, output.decode()
 
 
-def free_port() -> int:
-    """A port on 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 TOKEN = "test-token-0123456789"
 ENCRYPTION_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SERVICES = ("catalog", "segments", "webhooks", "analytics", "api-gateway")
@@ -123,7 +115,7 @@ async def every_service(
     children: dict[str, list[Child]] = {name: [] for name in SERVICES}
     async with AsyncExitStack() as stack:
         for replica in range(replicas):
-            ports = {name: free_port() for name in SERVICES}
+            ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
             peers = {
                 f"TAMS_{name.upper()}_URL": f"http://127.0.0.1:{port}"
                 for name, port in ports.items()

@@ -17,7 +17,7 @@ from tams_common.objects.s3 import S3Objects
 from tams_common.objects.s3.credentials import KeyRing, session_of
 from tams_common.objects.s3.presign import Keys
 from tests.common.eventually import eventually
-from tests.system.processes import free_port
+from tools.ports import free_ports
 
 ID = "0f0f0f0f-6d5b-4a0a-9f25-0f0c5e4f1b7a"
 
@@ -110,7 +110,7 @@ async def serving(role: Role, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     app.router.add_get("/role", role.answer)
     runner = web.AppRunner(app)
     await runner.setup()
-    port = free_port()
+    (port,) = free_ports(1)
     await web.TCPSite(runner, "127.0.0.1", port).start()
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{port}/role")
     try:
