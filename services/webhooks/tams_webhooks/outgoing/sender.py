@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 from types import SimpleNamespace
 from typing import Final
@@ -22,6 +23,9 @@ from tams_webhooks.outgoing.answers import Answer, error_of, failure_of, retry_a
 MOST: Final = 4096
 """Requests under way, or half as many as the process may have open files. None are counted by host: a webhook has its
 own limit, and behind one host stand many webhooks, of which those that hang must not starve the others."""
+TARGETS: Final = 1024
+"""URLs whose judgement is remembered: it rests on nothing but the URL and the configuration. What stands behind a name
+is judged for each connection."""
 KEEPALIVE: Final = 15.0
 LOOKUPS: Final = 10
 """Seconds: an idle connection is kept, and a judged lookup serves further connections."""
@@ -55,6 +59,7 @@ class Sender:
         self._tls = tls
         self._system = SystemLookup()
         self._guard = Guard(allowed_of(config.allow, key="TAMS_WEBHOOKS_ALLOW"), lookup or self._system)
+        self._target = lru_cache(TARGETS)(self._guard.target)
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._closed = False
@@ -73,7 +78,7 @@ class Sender:
         start = time.monotonic_ns()
         try:
             async with asyncio.timeout(self._timeout):
-                post = _Post(self._guard.target(url), body, headers=_merged(headers))
+                post = _Post(self._target(url), body, headers=_merged(headers))
                 response = await _first_or_second(post, kept, fresh=fresh)
         except Exception as error:  # noqa: BLE001 -- what a stranger's server does must not end the process
             return Answer(None, self._told(error), time.monotonic_ns() - start)
