@@ -1,8 +1,9 @@
 """The AsyncAPI document: whole, consistent in itself, and about the records that are really sent."""
 
-import os
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CalledProcessError, run
 from typing import Any, get_args
 
 import msgspec
@@ -36,17 +37,26 @@ DRAFTS = [
 ]
 OPEN = Access(("a:9092", "b:9092"), "", tls=False, mechanism="")
 GUARDED = Access(("a:9092",), "live.", tls=True, mechanism="SCRAM-SHA-512")
-_BESIDE = Path(__file__).resolve().parents[2].parent / "shared" / "asyncapi" / "3.0.0.json"
+SPECS = "@asyncapi/specs@6.11.1"
+"""The package of the npm registry in which AsyncAPI publishes its JSON schemas."""
 
 
 @pytest.fixture(scope="session")
-def asyncapi() -> Draft7Validator:
-    """AsyncAPI's own schema, which the project holds no copy of: the file that `TAMS_TEST_ASYNCAPI` names, or the one
-    beside the project; without it the test is skipped. It is `schemas/3.0.0.json` of asyncapi/spec-json-schemas."""
-    path = Path(os.environ.get("TAMS_TEST_ASYNCAPI", _BESIDE))
-    if not path.is_file():
-        pytest.skip(f"there is no {path}: TAMS_TEST_ASYNCAPI says where AsyncAPI's JSON schema is")
-    return Draft7Validator(msgspec.json.decode(path.read_bytes()))
+def asyncapi(tmp_path_factory: pytest.TempPathFactory) -> Draft7Validator:
+    """AsyncAPI's own schema, of which the project holds no copy; where npm cannot bring it the tests are skipped."""
+    try:
+        return Draft7Validator(msgspec.json.decode(_schema(tmp_path_factory.mktemp("asyncapi"))))
+    except (OSError, CalledProcessError) as error:
+        pytest.skip(f"`npm pack {SPECS}` could not bring AsyncAPI's JSON schema: {error}")
+
+
+def _schema(folder: Path) -> bytes:
+    run(["npm", "pack", "--silent", SPECS], cwd=folder, check=True, capture_output=True)
+    (archive,) = folder.glob("*.tgz")
+    with tarfile.open(archive) as packed:
+        member = packed.extractfile("package/schemas/3.0.0.json")
+        assert member is not None
+        return member.read()
 
 
 def made(access: Access | None = None) -> Any:  # noqa: ANN401 — tests index freely
