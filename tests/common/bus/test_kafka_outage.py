@@ -41,8 +41,8 @@ async def ledger(kafka: Kafka, prefix: str) -> AsyncIterator[Ledger]:
     store, bus = SqliteStore(None, "ledger", tables=TABLES), KafkaBus(settings_of(kafka.url(prefix=prefix)))
     await store.open()
     await store.migrate()
+    await kafka.make(prefix, *TOPICS)
     await bus.open()
-    await bus.apply(TOPICS)
     yield Ledger(store, bus)
     await bus.close()
     await store.close()
@@ -123,12 +123,10 @@ async def test_a_publish_that_finds_no_broker_says_so_at_once_and_keeps_nothing(
 
 
 async def with_topic(kafka: Kafka, **settings: object) -> KafkaBus:
-    """An open bus with `settings`, on which there is a topic `t`; the topic was made with more patience."""
+    """An open bus with `settings`, on which there is a topic `t`."""
     prefix = new_prefix()
-    patient, bus = (KafkaBus(settings_of(kafka.url(prefix=prefix, **more))) for more in ({"timeout": 30}, settings))
-    await patient.open()
-    await patient.apply([Topic("t", partitions=3)])
-    await patient.close()
+    bus = KafkaBus(settings_of(kafka.url(prefix=prefix, **settings)))
+    await kafka.make(prefix, Topic("t", partitions=3))
     await bus.open()
     return bus
 
