@@ -52,6 +52,13 @@ class Kafka:
         """As `url`, at the listener with TLS, whose authority's certificate it names, and SASL."""
         return _url(f"localhost:{self.own.ports['SECURE']}", {"tls": "true", "ca_file": self._authority} | settings)
 
+    async def make(self, prefix: str, *topics: Topic) -> None:
+        """Makes topics with more patience than tests have otherwise: a busy machine takes its time for many."""
+        patient = KafkaBus(settings_of(self.url(prefix=prefix, timeout=60)))
+        await patient.open()
+        await patient.apply(topics)
+        await patient.close()
+
     @property
     def own(self) -> Broker:
         """The broker, to be killed and started again; skips the test where it is not ours."""

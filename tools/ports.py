@@ -2,19 +2,25 @@
 
 import secrets
 import socket
+from pathlib import Path
 from typing import Final
 
-_RANGE: Final = (20000, 32000)
-"""Below those that the system gives to outgoing connections and to listeners on port 0: such a one could take a port
-between the moment it is found free here and the moment its server listens, or while its server is down."""
+_SYSTEMS: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_USUAL_LOWEST: Final = 32768
+_MANY: Final = 12000
+_PRIVILEGED: Final = 1024
+_given: set[int] = set()
 
 
 def free_ports(count: int) -> list[int]:
-    """As many different ports that nobody listens on."""
+    """As many different ports that nobody listens on, and that this process was not given before: a server to which one
+    belongs may not have started yet, or may be down."""
+    highest = _lowest_of_the_system()
     found: list[int] = []
     while len(found) < count:
-        port = _RANGE[0] + secrets.randbelow(_RANGE[1] - _RANGE[0])
-        if port not in found and is_free(port):
+        port = highest - 1 - secrets.randbelow(_MANY)
+        if port not in _given and is_free(port):
+            _given.add(port)
             found.append(port)
     return found
 
@@ -28,3 +34,11 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _lowest_of_the_system() -> int:
+    """The lowest port that the system gives to outgoing connections and to listeners on port 0, where there is room
+    below it: a higher one could be taken between the moment it is found free here and the moment its server listens,
+    or while its server is down."""
+    lowest = int(_SYSTEMS.read_text().split()[0]) if _SYSTEMS.exists() else _USUAL_LOWEST
+    return lowest if lowest > _MANY + _PRIVILEGED else _USUAL_LOWEST

@@ -25,7 +25,7 @@ from typing import Final
 from tams_common.objects.s3.presign import DayKeys, Keys, Moment, Presigner, address
 from tools.ports import free_ports
 
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
 DOMAIN: Final = "s3.localhost"
 """Buckets are also reached as `BUCKET.s3.localhost`."""
 BUCKET: Final = "tams"

@@ -24,6 +24,8 @@ _TRIES, _PAUSE = 600, 0.1
 """How often something is asked for, and how long (s) a client rests when it was cut off."""
 _MOST = 20
 """Seconds that a deletion covers."""
+_MANY = 200
+"""Segments whose deletion takes a while."""
 _BACK = 0.5
 """How often it is tried to add where something was deleted, or still is being."""
 CUT_OFF = 0
@@ -153,6 +155,16 @@ class Editor:
         assert await self._register(flow, [name]) == 201
         for target in self._places:
             await self._copy_to(name, target)
+
+    async def delete_many(self) -> None:
+        """Lets many segments use an object, and deletes all of them. Kills come later."""
+        flow = self._flows[0]
+        if flow in self._deleted:
+            await self.create(flow)
+        (place,) = await self._allocate(flow, 1, home=self._draw.choice(self._places))
+        assert await self._put(place, self._draw.randbytes(SMALL))
+        assert await self._register(flow, [place["object_id"]] * _MANY) == 201
+        await self._delete_range(flow, start=0, end=self._next)
 
     async def _record(self) -> None:
         flow = self._flow()

@@ -8,10 +8,10 @@ KILLS = int(os.environ.get("TAMS_TEST_KILLS", "3"))
 SEED = int(os.environ.get("TAMS_TEST_SEED", "1"))
 
 
-def record(title: str, figures: Mapping[str, object], *, seed: int = SEED) -> None:
+def record(title: str, figures: Mapping[str, object]) -> None:
     """Keeps the figures of one test."""
     rows = [f"| {name} | {_shown(value)} |" for name, value in figures.items()]
-    text = "\n".join([f"### {title}, seed {seed}", "", "| what | seen |", "| --- | --- |", *rows, "", ""])
+    text = "\n".join([f"### {title}, seed {SEED}", "", "| what | seen |", "| --- | --- |", *rows, "", ""])
     print(f"\n{text}")  # noqa: T201 -- for whoever runs `make chaos`
     if path := os.environ.get("TAMS_TEST_CHAOS_REPORT"):
         with Path(path).open("a") as file:

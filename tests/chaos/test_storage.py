@@ -25,8 +25,8 @@ from tools.seaweed import write_storage_file
 EDITORS = 3
 ENOUGH = max(3, KILLS // 2)
 """Kills: each is followed by more than those of the ledger are."""
-ROLES = {"segments": 4, "catalog": 2, "api-gateway": 1, "copies": 1}
-"""How often each is killed; "copies" stands for all of segments in the midst of a copy."""
+ROLES = {"segments": 4, "catalog": 2, "api-gateway": 1, "copies": 1, "deletions": 1}
+"""How often each is killed; "copies" and "deletions" stand for all of segments in the midst of one."""
 PATIENCE = 120.0
 PLACES = {
     "11111111-1111-4111-8111-111111111111": "first",
@@ -70,8 +70,8 @@ class Killer:
         self._editors = editors
 
     async def run(self, *, mover: Editor) -> None:
-        """Kills all that is to be killed; `mover` is whose copies are met in their midst."""
-        first = ["copies", "catalog", "segments"]
+        """Kills all that is to be killed; `mover` is whose copies and deletions are met in their midst."""
+        first = ["copies", "deletions", "catalog", "segments"]
         self._draw.shuffle(first)
         await self._more_is_done(Editor.STEPS * len(self._editors))
         while self._running.kills.total() < ENOUGH or first:
@@ -79,6 +79,8 @@ class Killer:
             role = first.pop() if first else self._draw.choices(list(ROLES), list(ROLES.values()))[0]
             if role == "copies":
                 await self._in_a_copy(mover)
+            elif role == "deletions":
+                await self._in_a_deletion(mover)
             else:
                 await self._kill(self._draw.choice(self._running.of(role)))
 
@@ -107,6 +109,19 @@ class Killer:
                         return
                     for victim in victims:
                         victim.thaw()
+
+    async def _in_a_deletion(self, mover: Editor) -> None:
+        """Kills all of segments at once, when a deletion has been answered and is not done."""
+        victims = self._running.of("segments")
+        while True:
+            await mover.delete_many()
+            for victim in victims:
+                victim.freeze()
+            if await self._within.deletions():
+                await self._kill(*victims)
+                return
+            for victim in victims:
+                victim.thaw()
 
 
 async def check_objects(client: Client, ledger: Ledger) -> int:

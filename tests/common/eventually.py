@@ -7,7 +7,7 @@ from typing import Final, TypeVar, overload
 
 T = TypeVar("T")
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 120.0
 """Seconds after which something that must come true is given up: only a broken program takes this long."""
 _PAUSE: Final = 0.005
 

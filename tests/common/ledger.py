@@ -104,10 +104,11 @@ class Ledger:
         return [(row.number, row.times) for row in sorted(rows, key=lambda row: row.place) if row.id == name]
 
     async def published(self, count: int, *, topic: str = SEGMENTS) -> Reader:
-        """What the bus has, once that is `count` records; more than that is found, too."""
+        """What the bus has, once that is `count` different events; more than that is found, too."""
         reader = Reader()
         consumer = await self.bus.consumer(f"tests.{new_id()}", [topic], assigned=reader.assigned)
-        await reader.read(consumer, count)
+        while len(set(reader.ids)) < count:
+            await reader.read(consumer, len(reader.records) + 1)
         reader.take(await consumer.poll(limit=100, timeout=0))
         await consumer.close()
         return reader

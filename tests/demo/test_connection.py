@@ -11,6 +11,7 @@ from tams_demo.connection import Connection, StoreError
 from tams_demo.replies import Service
 from tams_demo.store import Store
 from tams_demo.timeline import Span
+from tests.common.http.sockets import refusing
 
 FLOW = UUID(int=1, version=4)
 
@@ -117,11 +118,10 @@ async def test_an_answer_of_another_kind_is_an_error(peer: Peer, connection: Con
 
 
 async def test_a_store_that_is_not_there_is_an_error() -> None:
-    async with listening() as gone:
-        url = gone.url
-    async with Connection(url, None) as connection:
-        with pytest.raises(StoreError, match=f"GET {url}/service: "):
-            await connection.call("GET", "/service", expect=(200,))
+    with refusing() as url:
+        async with Connection(url, None) as connection:
+            with pytest.raises(StoreError, match=f"GET {url}/service: "):
+                await connection.call("GET", "/service", expect=(200,))
 
 
 async def test_pages_are_followed_until_there_is_no_next_one(peer: Peer, connection: Connection) -> None:

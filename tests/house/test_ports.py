@@ -13,3 +13,8 @@ def test_ports_are_apart_free_and_not_the_systems_to_give_away() -> None:
         given = taken.getsockname()[1]
         assert max(ports) < given
         assert not is_free(given)
+
+
+def test_a_port_is_given_once_though_nobody_listens_on_it_yet() -> None:
+    ports = [port for _ in range(500) for port in free_ports(5)]
+    assert len(set(ports)) == len(ports)

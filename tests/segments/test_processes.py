@@ -94,7 +94,7 @@ async def test_registering_and_collecting_in_two_processes_do_not_both_win(rig: 
 async def test_a_deletion_goes_on_after_its_process_was_killed(
     rig: Rig, tmp_path: Path, flow_id: str, steps: int
 ) -> None:
-    await rig.add(*seconds(*range(40)), flow_id=flow_id)
+    await rig.add(*seconds(*range(MANY)), flow_id=flow_id)
     async with child("tests.segments.replica", "delete", str(tmp_path), flow_id) as other:
         name = await other.tell()
         for _ in range(steps):
@@ -102,19 +102,19 @@ async def test_a_deletion_goes_on_after_its_process_was_killed(
         await other.kill()
     assert await rig.timeranges(flow_id=flow_id) == []
     segments, objects, garbage = await rows(rig)
-    assert 0 < segments == objects == 40 - garbage
+    assert 0 < segments == objects == MANY - garbage
     assert not (steps and await rig.worker.sweep()), "the dead one's lease holds"
     rig.clock.advance(seconds=10)
     while await rig.worker.sweep():
         pass
     assert (await rig.client.get(f"/flow-delete-requests/{name}")).json()["status"] == "done"
-    assert await rows(rig) == (0, 0, 40)
+    assert await rows(rig) == (0, 0, MANY)
     await rig.collector.sweep()
     rig.clock.advance(seconds=2 * 3600)  # until no upload can bring anything back
     await rig.collector.sweep()
     assert await rows(rig) == (0, 0, 0)
     events = [event["timerange"] for event in await rig.told("flows/segments_deleted")]
-    assert events == ([f"[{at}:0_{at + 2}:0)" for at in range(0, 40, 2)] if flow_id == FLOW else [])
+    assert events == ([f"[{at}:0_{at + 2}:0)" for at in range(0, MANY, 2)] if flow_id == FLOW else [])
     assert rig.catalog.let_go == ([] if flow_id == FLOW else [FACTS.incarnation])
 
 

@@ -26,5 +26,5 @@ async def test_a_broker_that_dies_stops_no_write_and_loses_no_event(tmp_path: Pa
                 await words.fill(api, flows[-1], count=2)
             assert not any([await heard_of(flow) for flow in flows[1:]])
         for flow in flows:
-            await eventually(lambda flow=flow: heard_of(flow), patience=90)  # type: ignore[misc]
+            await eventually(lambda flow=flow: heard_of(flow))  # type: ignore[misc]
         assert all(child.process.returncode is None for started in children.values() for child in started)

@@ -21,7 +21,7 @@ from tests.stores import environ_of
 from tests.webhooks.rig import CONFIG, FLOW, Rig, flow_event, running
 from tests.webhooks.words import assert_in_order, attempted, on_many_flows
 
-FAST = replace(CONFIG, lease=1.0, sweep=0.05, delays=",".join(["0.1"] * 50))
+FAST = replace(CONFIG, lease=4.0, sweep=0.05, delays=",".join(["0.1"] * 50))
 
 
 @asynccontextmanager

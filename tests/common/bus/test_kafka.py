@@ -41,8 +41,8 @@ def prefix() -> str:
 
 @pytest_asyncio.fixture
 async def bus(kafka: Kafka, prefix: str) -> AsyncIterator[KafkaBus]:
+    await kafka.make(prefix, Topic("t", partitions=3))
     async with opened(kafka.url(prefix=prefix)) as bus:
-        await bus.apply([Topic("t", partitions=3)])
         yield bus
 
 

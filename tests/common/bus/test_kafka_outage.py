@@ -19,6 +19,7 @@ from tams_common.ids import new_id
 from tams_common.inbox import Interest, Subscription
 from tams_common.outbox import Relay, RelaySettings
 from tams_common.store.sqlite import SqliteStore
+from tests.common.bus.faulty import FaultyBus
 from tests.common.bus.reading import Reader, messages
 from tests.common.eventually import eventually
 from tests.common.ledger import TABLES, Ledger, copy, running, steps_of
@@ -40,8 +41,8 @@ async def ledger(kafka: Kafka, prefix: str) -> AsyncIterator[Ledger]:
     store, bus = SqliteStore(None, "ledger", tables=TABLES), KafkaBus(settings_of(kafka.url(prefix=prefix)))
     await store.open()
     await store.migrate()
+    await kafka.make(prefix, *TOPICS)
     await bus.open()
-    await bus.apply(TOPICS)
     yield Ledger(store, bus)
     await bus.close()
     await store.close()
@@ -58,12 +59,17 @@ def subscription(ledger: Ledger) -> Subscription:
 
 async def check_the_books(ledger: Ledger, steps: int) -> None:
     """Every step was published in the order of its counter and applied once."""
-    await eventually(lambda: all_applied(ledger, steps), patience=90)
-    assert await ledger.waiting() == 0
+    await eventually(lambda: all_applied(ledger, steps))
+    await eventually(lambda: nothing_waits(ledger))
     reader = await ledger.published(steps * len(NAMES))
     for name in NAMES:
         assert steps_of(reader, name) == list(range(1, steps + 1))
         assert await ledger.copied(name) == [(number, 1) for number in range(1, steps + 1)]
+
+
+async def nothing_waits(ledger: Ledger) -> bool:
+    """Whether all that was acknowledged has left the outbox, which is a moment after it was applied."""
+    return await ledger.waiting() == 0
 
 
 async def all_applied(ledger: Ledger, steps: int) -> bool:
@@ -91,15 +97,17 @@ async def test_a_broker_killed_while_it_takes_events_loses_none(kafka: Kafka, le
     for _ in range(STEPS):
         for name in NAMES:
             await ledger.step(name)
-    async with running(relay(ledger).run), running(subscription(ledger).run):
-        await eventually(lambda: some_left(ledger))
+    begun = asyncio.Event()
+
+    async def begin() -> None:
+        begun.set()
+
+    telling = relay(Ledger(ledger.store, FaultyBus(ledger.bus, after=begin)))
+    async with running(telling.run), running(subscription(ledger).run):
+        await begun.wait()
         async with kafka.killed():
             pass
         await check_the_books(ledger, STEPS)
-
-
-async def some_left(ledger: Ledger) -> bool:
-    return 0 < await ledger.waiting() < STEPS * len(NAMES)
 
 
 async def test_a_publish_that_finds_no_broker_says_so_at_once_and_keeps_nothing(kafka: Kafka, ledger: Ledger) -> None:
@@ -115,12 +123,10 @@ async def test_a_publish_that_finds_no_broker_says_so_at_once_and_keeps_nothing(
 
 
 async def with_topic(kafka: Kafka, **settings: object) -> KafkaBus:
-    """An open bus with `settings`, on which there is a topic `t`; the topic was made with more patience."""
+    """An open bus with `settings`, on which there is a topic `t`."""
     prefix = new_prefix()
-    patient, bus = (KafkaBus(settings_of(kafka.url(prefix=prefix, **more))) for more in ({"timeout": 30}, settings))
-    await patient.open()
-    await patient.apply([Topic("t", partitions=3)])
-    await patient.close()
+    bus = KafkaBus(settings_of(kafka.url(prefix=prefix, **settings)))
+    await kafka.make(prefix, Topic("t", partitions=3))
     await bus.open()
     return bus
 
@@ -193,7 +199,7 @@ async def test_a_frozen_broker_costs_a_relay_no_memory(kafka: Kafka, ledger: Led
     await bus.close()
     assert growth < 300_000
     async with running(relay(ledger).run), running(subscription(ledger).run):
-        await eventually(lambda: all_applied(ledger, STEPS), patience=90)
+        await eventually(lambda: all_applied(ledger, STEPS))
     assert await ledger.waiting() == 0
 
 

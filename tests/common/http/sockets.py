@@ -1,8 +1,9 @@
 """Real sockets for tests of the edge and the HTTP transport: an app served, and raw connections to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TypeAlias
 
 from tams_common.http.client import HttpTransport
@@ -55,6 +56,14 @@ async def raw_server(answer: Peer) -> AsyncIterator[str]:
     host, port = server.sockets[0].getsockname()
     async with server:
         yield f"http://{host}:{port}"
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    """A URL at which nobody listens, nor can begin to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from tams_common.auth import READ, Principal
 from tams_common.errors import BadGateway, GatewayTimeout, TamsError, TooLarge, Unavailable
 from tams_common.http import client as client_module
 from tams_common.http.message import Context, Request
-from tests.common.http.sockets import connected, raw_server, read_head
+from tests.common.http.sockets import connected, raw_server, read_head, refusing
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -48,10 +48,8 @@ async def failure(url: str, request: Request) -> TamsError:
 
 
 async def test_refused_connections_are_unavailable() -> None:
-    async with raw_server(Script(OK)) as url:
-        pass
-    error = await failure(url, Request("GET", "/"))
-    assert isinstance(error, Unavailable)
+    with refusing() as url:
+        assert isinstance(await failure(url, Request("GET", "/")), Unavailable)
 
 
 async def test_names_that_do_not_resolve_are_unavailable() -> None:

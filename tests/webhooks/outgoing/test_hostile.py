@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from tests.common.eventually import eventually
+from tests.common.http.sockets import refusing
 from tests.common.outgoing.hostile import (
     NO_CONTENT,
     Peer,
@@ -136,9 +137,8 @@ async def test_an_answer_that_comes_before_the_request_is_read_counts(senders: S
 
 
 async def test_nobody_listens(senders: Senders) -> None:
-    async with peer(answering(NO_CONTENT)) as there:
-        url = there.url()
-    answer = await senders().send(url, b"{}", headers={})
+    with refusing() as url:
+        answer = await senders().send(url, b"{}", headers={})
     assert (answer.status, answer.error) == (None, "no connection to the receiver: Connection refused")
 
 

@@ -10,14 +10,13 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from tams_common.clock import SECOND, ManualClock, system_clock
+from tams_common.clock import SECOND, ManualClock, date_time, system_clock
 from tams_common.errors import StartRefused, Unavailable
 from tams_common.objects.declared import S3Backend
 from tams_common.objects.s3 import S3Objects
 from tams_common.objects.s3.credentials import KeyRing, session_of
 from tams_common.objects.s3.presign import Keys
 from tests.common.eventually import eventually
-from tools.ports import free_ports
 
 ID = "0f0f0f0f-6d5b-4a0a-9f25-0f0c5e4f1b7a"
 
@@ -92,15 +91,17 @@ class Role:
     def __init__(self, lifetimes: Sequence[int]) -> None:
         self._lifetimes = list(lifetimes)
         self.given = 0
+        self.ends = 0
+        """When the last keys that were given end, in seconds since the epoch."""
 
     async def answer(self, _: web.Request) -> web.Response:
         """Fresh keys."""
         if not self._lifetimes:
             return web.Response(status=500)
-        ends = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self._lifetimes.pop(0))
+        self.ends = system_clock() // SECOND + self._lifetimes.pop(0)
         self.given += 1
         keys = {"AccessKeyId": f"AK{self.given}", "SecretAccessKey": "SK", "Token": f"T{self.given}"}
-        return web.json_response(keys | {"Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ")})
+        return web.json_response(keys | {"Expiration": date_time(self.ends * SECOND)})
 
 
 @asynccontextmanager
@@ -110,8 +111,8 @@ async def serving(role: Role, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     app.router.add_get("/role", role.answer)
     runner = web.AppRunner(app)
     await runner.setup()
-    (port,) = free_ports(1)
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{port}/role")
     try:
         yield
@@ -156,20 +157,21 @@ def ends_of(url: str) -> int:
 
 
 async def test_no_url_outlives_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(Role([3600]), monkeypatch):
-        clock = ManualClock(system_clock())
+    role, clock = Role([3600]), ManualClock()
+    async with serving(role, monkeypatch):
         objects = S3Objects(S3Backend(id=ID, bucket="media"), url_lifetime=300, clock=clock)
         await objects.open()
-        start = clock() // SECOND
+        start = role.ends - 3600
+        clock.now = start * SECOND
         first = objects.signer("").get_url("k")
         assert start + 300 <= ends_of(first) < start + 3600
         assert parse_qs(urlsplit(first).query)["X-Amz-Security-Token"] == ["T1"]
         clock.advance(seconds=3500)
         with capture_logs() as logs:
             for _ in range(3):
-                assert ends_of(objects.signer("").get_url("k")) <= start + 3601
+                assert ends_of(objects.signer("").get_url("k")) <= role.ends
         assert [line["event"] for line in logs] == ["URLs end before their time"]
-        clock.advance(seconds=101)
+        clock.advance(seconds=100)
         with pytest.raises(Unavailable, match=r"temporary credentials .* have ended"):
             objects.signer("")
         await objects.close()
