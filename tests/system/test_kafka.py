@@ -49,7 +49,7 @@ async def test_a_store_that_starts_while_the_broker_is_away_takes_writes_and_tel
             return "segments_updated" in (await api.get(f"/flows/{flow}")).json()
 
         async def is_ready() -> bool:
-            return (await stranger.get("/readyz", expect=(200, 503))).status == 200
+            return (await stranger.call("GET", "/readyz", expect=(200, 503))).status == 200
 
         await eventually(is_ready)
         await eventually(heard_of, patience=90)
