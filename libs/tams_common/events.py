@@ -174,8 +174,13 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     extent: str | None = None
 
     def event(self) -> Event:
-        """The event in `value`; raises `msgspec.DecodeError` for anything else."""
-        return _decoder.decode(self.value)
+        """The event in `value`; raises `msgspec.DecodeError` for anything else, and for one of another type than the
+        envelope says."""
+        event = _decoder.decode(self.value)
+        found = event_type(type(event))
+        if found != self.type:
+            raise msgspec.ValidationError(f"the envelope says {self.type[:40]!r}, the event in it is {found}")
+        return event
 
 
 class Draft(msgspec.Struct, frozen=True):

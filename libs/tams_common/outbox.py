@@ -12,10 +12,11 @@ import structlog
 from tams_common.bus import Bus
 from tams_common.bus.backoff import Backoff
 from tams_common.bus.cloudevents import to_message
-from tams_common.clock import SECOND, Clock
+from tams_common.clock import Clock
 from tams_common.errors import Conflict, Unavailable
 from tams_common.events import Draft, Envelope
 from tams_common.ids import EventId, FlowId, IdSource, Incarnation, SourceId
+from tams_common.leases import Lease, LeaseLost
 from tams_common.store import Query, Reader, Store, Table, Tx, Windowed
 
 _log = structlog.get_logger(__name__)
@@ -39,17 +40,7 @@ class OutboxRow(msgspec.Struct, frozen=True):
     value: bytes
 
 
-class LeaseRow(msgspec.Struct, frozen=True):
-    """Who may do what `name` stands for, until when (ns)."""
-
-    name: str
-    owner: str
-    until: int
-    version: int
-
-
 OUTBOX: Final = Table("outbox", OutboxRow, key=("at", "id"), paging=Windowed())
-LEASES: Final = Table("leases", LeaseRow, key=("name",))
 LEASE: Final = "relay"
 FEW: Final = 16
 """Events that are read without asking for their sizes first, on the event loop's own thread: mostly one waits."""
@@ -129,8 +120,7 @@ class Relay:
     ) -> None:
         self._store = store
         self._bus = bus
-        self._clock = clock
-        self._owner = new_id()
+        self._lease = Lease(LEASE, new_id(), clock=clock, seconds=settings.lease)
         self._settings = settings
         self._until = 0
         self._asked = asyncio.Event()
@@ -227,7 +217,7 @@ class Relay:
             async with asyncio.timeout(self._settings.drain):
                 while await self.sweep():
                     pass
-                await self._store.run(self._release)
+                await self._store.run(self._lease.release)
         except (TimeoutError, Unavailable, Conflict) as error:
             _log.warning("events wait for the next start", reason=str(error))
 
@@ -241,13 +231,13 @@ class Relay:
         return found
 
     def _few(self, tx: Reader) -> _Found:
-        if self._is_barred(tx.get(LEASES, (LEASE,))):
+        if not self._lease.may_take(tx):
             return _Found()
         rows = tx.scan(OUTBOX, Query(limit=FEW)).rows
         return _Found(rows[: self._fitting([row.size for row in rows])], len(rows), rows[0].at) if rows else _Found()
 
     def _oldest(self, tx: Reader) -> _Found:
-        if self._is_barred(tx.get(LEASES, (LEASE,))):
+        if not self._lease.may_take(tx):
             return _Found()
         limit = WALK if self._refused else self._settings.batch_rows
         found = tx.select(OUTBOX, ("size", "at", "id", "topic", "key"), query=Query(limit=limit)).rows
@@ -270,38 +260,19 @@ class Relay:
 
     async def _hold(self) -> bool:
         """Whether this relay may send: its lease lasts for a while yet, or could be taken."""
-        if self._until - self._clock() < self._settings.lease * SECOND / 2:
-            self._until = await self._store.run(self._take)
+        if not self._lease.is_fresh(self._until):
+            self._until = await self._store.run(self._lease.take)
         return self._until > 0
 
-    def _take(self, tx: Tx) -> int:
-        """Takes or renews the lease; returns its end, 0 when another relay holds it."""
-        lease = tx.get(LEASES, (LEASE,))
-        return 0 if self._is_barred(lease) else self._prolong(tx, lease)
-
     def _remove(self, tx: Tx, rows: Sequence[OutboxRow]) -> int:
-        """Removes rows that were sent, unless another relay has taken over: then they are its business."""
-        lease = tx.get(LEASES, (LEASE,))
-        if lease is None or lease.owner != self._owner:
+        """Removes rows that were sent, unless another relay has taken over: then they are its business. Returns the
+        end (ns) of the lease, 0 when it is lost."""
+        try:
+            until = self._lease.renew(tx)
+        except LeaseLost:
             return 0
         tx.delete(OUTBOX, [OUTBOX.key_of(row) for row in rows])
-        return self._prolong(tx, lease)
-
-    def _prolong(self, tx: Tx, lease: LeaseRow | None) -> int:
-        until = self._clock() + int(self._settings.lease * SECOND)
-        if lease is None:
-            tx.insert(LEASES, [LeaseRow(LEASE, self._owner, until, 1)])
-        else:
-            tx.update(LEASES, [LeaseRow(LEASE, self._owner, until, lease.version + 1)], expect=[lease.version])
         return until
-
-    def _release(self, tx: Tx) -> None:
-        lease = tx.get(LEASES, (LEASE,))
-        if lease is not None and lease.owner == self._owner:
-            tx.update(LEASES, [LeaseRow(LEASE, self._owner, 0, lease.version + 1)], expect=[lease.version])
-
-    def _is_barred(self, lease: LeaseRow | None) -> bool:
-        return lease is not None and lease.owner != self._owner and lease.until > self._clock()
 
 
 def _row_of(envelope: Envelope) -> OutboxRow:

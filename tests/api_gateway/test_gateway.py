@@ -46,6 +46,15 @@ async def test_each_path_goes_to_its_service() -> None:
     assert (await client.get("/service/storage-backends")).body == b"segments"
 
 
+async def test_only_what_has_no_end_is_sent_beside_the_pool() -> None:
+    async def tell(request: Request) -> Response:
+        return Response(200, b"endless" if request.endless else b"")
+
+    client = World(peers={"webhooks": MemoryTransport(tell)}).client()
+    assert (await client.get("/events")).body == b"endless"
+    assert (await client.get("/service/webhooks")).body == b""
+
+
 @pytest.mark.parametrize("path", ["/internal/flows", "/other", "/flows/", "//flows", "/healthz/x", "/flows/a/b/c"])
 async def test_unknown_paths_are_404_for_everyone(path: str) -> None:
     problem = (await World().client(None).get(path, expect=404)).json()

@@ -16,7 +16,8 @@ from tams_common.clock import Clock, later, system_clock
 from tams_common.events import SEGMENTS, TOPICS, Envelope, SegmentsDeleted, Subject, segments_deleted
 from tams_common.ids import FlowId, new_id
 from tams_common.inbox import INBOX, POSITIONS
-from tams_common.outbox import LEASES, OUTBOX, stage
+from tams_common.leases import LEASES
+from tams_common.outbox import OUTBOX, stage
 from tams_common.store import Query, Store, Table, Tx
 from tams_common.store.sqlite import SqliteStore
 from tests.common.bus.reading import Reader

@@ -8,7 +8,7 @@ import pytest
 
 from tams_common import events
 from tams_common.bus import Partition, Record
-from tams_common.bus.cloudevents import from_record, to_message
+from tams_common.bus.cloudevents import floor_of, from_record, to_message
 from tams_common.errors import InvalidInput
 from tams_common.events import Draft, Envelope, Subject
 from tams_common.ids import EventId, FlowId, Incarnation, SourceId
@@ -124,7 +124,16 @@ def test_absent_attributes_have_no_header_and_come_back_absent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "value"), [("ce_type", None), ("ce_at", None), ("ce_at", "soon"), ("ce_at", "-1"), ("ce_at", "²")]
+    ("header", "value"),
+    [
+        ("ce_type", None),
+        ("ce_at", None),
+        ("ce_at", "soon"),
+        ("ce_at", "-1"),
+        ("ce_at", "²"),
+        ("ce_at", str(2**63)),
+        ("ce_at", "9" * 5000),
+    ],
 )
 def test_a_record_without_an_envelopes_headers_is_no_envelope(header: str, value: str | None) -> None:
     message = to_message(seal(events.flow_deleted(SUBJECT)))
@@ -133,6 +142,24 @@ def test_a_record_without_an_envelopes_headers_is_no_envelope(header: str, value
         headers[header] = value
     with pytest.raises(InvalidInput, match=header):
         from_record(Record(Partition("tams.flows", 0), 0, message.key, message.id, message.value, headers))
+
+
+@pytest.mark.parametrize("event_id", ["", "x" * 257])
+def test_a_record_without_a_reasonable_id_is_no_envelope(event_id: str) -> None:
+    message = to_message(seal(events.flow_deleted(SUBJECT)))
+    with pytest.raises(InvalidInput, match="id"):
+        from_record(Record(Partition("tams.flows", 0), 0, message.key, event_id, message.value, message.headers))
+
+
+@pytest.mark.parametrize("floor", ["", "soon", "-1", str(2**63), "9" * 5000])
+def test_a_floor_that_is_no_moment_tells_nothing(floor: str) -> None:
+    assert floor_of(Record(Partition("tams.flows", 0), 0, "", "e-1", b"", {"ce_floor": floor})) is None
+
+
+def test_an_event_of_another_type_than_its_envelope_says_does_not_decode() -> None:
+    envelope = msgspec.structs.replace(seal(events.flow_deleted(SUBJECT)), type="flows/created")
+    with pytest.raises(msgspec.ValidationError, match="flows/deleted"):
+        envelope.event()
 
 
 def test_a_value_that_is_no_event_does_not_decode() -> None:

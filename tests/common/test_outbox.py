@@ -318,3 +318,18 @@ def test_delays_double_up_to_a_limit_and_are_never_in_step() -> None:
     assert longest.next() == 1
     shortest = Backoff(1, 8, draw=lambda: 0.0)
     assert [shortest.next() for _ in range(5)] == [0.5, 1, 2, 4, 4]
+
+
+async def test_a_clock_that_is_set_back_stops_neither_a_relay_nor_its_heir(ledger: Ledger, clock: ManualClock) -> None:
+    settings = RelaySettings(sweep=0.01, lease=0.1)
+    await ledger.step()
+    dead = relay_of(ledger, settings=settings)
+    assert await dead.sweep()
+    clock.advance(seconds=-3600)
+    await ledger.step()
+    assert await dead.sweep(), "it lives, and goes on"
+    clock.advance(seconds=-3600)
+    await ledger.step()
+    async with running(relay_of(ledger, settings=settings).run):
+        await eventually(lambda: nothing_waits(ledger))
+    assert steps_of(await ledger.published(3)) == [1, 2, 3]

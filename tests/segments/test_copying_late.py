@@ -12,6 +12,7 @@ from aiohttp import web
 from tams_common.clock import SECOND as S
 from tams_common.clock import system_clock
 from tams_common.ids import StorageId, new_id
+from tams_common.leases import Lease, LeaseLost
 from tams_common.objects import Backend, Objects
 from tams_common.objects.checking import Options
 from tams_common.objects.local import LocalObjects
@@ -20,7 +21,6 @@ from tams_segments.checking import check_storage
 from tams_segments.config import SegmentsConfig
 from tams_segments.copier import Copier
 from tams_segments.copy_worker import LEASE
-from tams_segments.lease import Lease, LeaseLost
 from tams_segments.origins import Origins
 from tams_segments.outside import Outside
 from tests import seaweed
@@ -64,7 +64,7 @@ class Worker:
     def __init__(self, rig: Rig, stack: AsyncExitStack) -> None:
         backends: dict[str, Objects] = {objects.backend.id: objects for objects in rig.parts.objects}
         self._rig = rig
-        self._lease = Lease(LEASE, new_id(), rig.clock)
+        self._lease = Lease(LEASE, new_id(), clock=rig.clock)
         origins = Origins(backends, Outside(ALLOWED))
         self._copier = Copier(rig.store, backends, origins=origins, lease=self._lease, new_id=new_id)
         stack.push_async_callback(self._copier.close)

@@ -1,11 +1,13 @@
 """A browser follows the store: a page of another origin, with the browser's own EventSource."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
@@ -16,12 +18,22 @@ from tests.system.api import Api
 from tests.system.processes import TOKEN
 
 CHROMIUM = shutil.which("chromium")
+EVENTS = Path(__file__).parents[2] / "docs" / "events.md"
+FOLLOW = re.search(r"^function follow.*?^}$", EVENTS.read_text(), re.MULTILINE | re.DOTALL)
+"""What a page that follows the store is told to do."""
 PAGE = """<!doctype html><script>
 const tell = (what) => fetch("/told", {method: "POST", body: JSON.stringify(what)});
 const source = new EventSource("URL");
 source.onopen = () => tell({id: "", event: "open", data: ""});
 for (const type of ["sources/created", "flows/created", "flows/deleted"])
   source.addEventListener(type, (event) => tell({id: event.lastEventId, event: event.type, data: event.data}));
+</script>"""
+PERSISTENT = """<!doctype html><script>
+const tell = (what) => fetch("/told", {method: "POST", body: JSON.stringify(what)});
+FOLLOW
+follow("URL", {
+  "flows/created": ({flow}) => tell({id: flow.id, event: "flows/created", data: ""}),
+}, () => tell({id: "", event: "load", data: ""}));
 </script>"""
 
 pytestmark = [
@@ -38,27 +50,64 @@ class Told(msgspec.Struct, frozen=True):
     data: str
 
 
+class Door:
+    """What a page asks on its way to the stream at `url`: it refuses while it is `shut`, and sends on otherwise."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.shut = False
+        self.refused = 0
+        self.streams: list[asyncio.Transport | None] = []
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request: a stream that goes through here, so that it can be cut."""
+        if self.shut:
+            self.refused += 1
+            return web.Response(status=503, headers={"Retry-After": "1"})
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        last = {"Last-Event-ID": request.headers["Last-Event-ID"]} if "Last-Event-ID" in request.headers else {}
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session,
+            session.get(f"{self.url}&{request.query_string}".removesuffix("&"), headers=last) as stream,
+        ):
+            assert stream.status == 200, await stream.text()
+            await answer.prepare(request)
+            self.streams.append(request.transport)
+            async for part in stream.content.iter_any():
+                await answer.write(part)
+        return answer
+
+    def cut(self) -> None:
+        """Breaks every stream off, and shuts."""
+        self.shut = True
+        for transport in self.streams:
+            if transport is not None:
+                transport.abort()
+
+
 @asynccontextmanager
-async def browsing(url: str, scratch: Path) -> AsyncIterator[list[Told]]:
-    """Chromium on a page that follows the stream at `url`; what the page hears."""
+async def browsing(page: str, scratch: Path, *, door: Door | None = None) -> AsyncIterator[list[Told]]:
+    """Chromium on `page`, whose own server has `door` at `/events`; what the page hears."""
     told: list[Told] = []
 
-    async def serve(request: web.BaseRequest) -> web.Response:
+    async def serve(request: web.BaseRequest) -> web.StreamResponse:
+        if door is not None and request.path == "/events":
+            return await door.serve(request)
         if request.method == "POST":
             told.append(msgspec.json.decode(await request.read(), type=Told))
             return web.Response(status=204)
-        return web.Response(text=PAGE.replace("URL", url), content_type="text/html")
+        return web.Response(text=page, content_type="text/html")
 
-    runner = web.ServerRunner(web.Server(serve))
+    runner = web.ServerRunner(web.Server(serve, handler_cancellation=True))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    page = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    place = f"http://127.0.0.1:{runner.addresses[0][1]}/"
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--no-proxy-server", f"--user-data-dir={scratch}")
     browser = await asyncio.create_subprocess_exec(
         CHROMIUM or "",
         *options,
         "--remote-debugging-port=0",
-        page,
+        place,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -72,7 +121,7 @@ async def browsing(url: str, scratch: Path) -> AsyncIterator[list[Told]]:
 
 async def test_a_page_follows_the_store(memory_api: Api, tmp_path: Path) -> None:
     url = f"{memory_api.url}/events?access_token={TOKEN}"
-    async with browsing(url, tmp_path) as told:
+    async with browsing(PAGE.replace("URL", url), tmp_path) as told:
         await eventually(lambda: [item.event for item in told] == ["open"])
         flow_id = await words.make_flow(memory_api)
         await eventually(lambda: {item.event for item in told[1:]} == {"sources/created", "flows/created"})
@@ -80,3 +129,24 @@ async def test_a_page_follows_the_store(memory_api: Api, tmp_path: Path) -> None
         assert msgspec.json.decode(created.data)["event"]["flow"]["id"] == flow_id
         first, second = sorted(int(item.id) for item in told[1:])
         assert second == first + 1
+
+
+async def test_a_page_that_does_as_it_is_told_outlives_refusals(memory_api: Api, tmp_path: Path) -> None:
+    """An EventSource alone would give up at the first 503."""
+    assert FOLLOW is not None
+    page = PERSISTENT.replace("FOLLOW", FOLLOW[0]).replace("URL", "/events?")
+    door = Door(f"{memory_api.url}/events?access_token={TOKEN}")
+    door.shut = True
+    async with browsing(page, tmp_path, door=door) as told:
+        await eventually(lambda: door.refused == 2)
+        assert told == []
+        door.shut = False
+        await eventually(lambda: [item.event for item in told] == ["load"])
+        flows = [await words.make_flow(memory_api)]
+        await eventually(lambda: [item.id for item in told[1:]] == flows)
+        door.cut()
+        flows.append(await words.make_flow(memory_api))
+        await eventually(lambda: door.refused >= 3)
+        door.shut = False
+        await eventually(lambda: [item.id for item in told[1:]] == flows)
+        assert [item.event for item in told] == ["load", "flows/created", "flows/created"]

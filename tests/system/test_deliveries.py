@@ -29,3 +29,39 @@ async def test_the_urls_of_a_delivery_lead_to_the_bytes(api: Api) -> None:
         for url in segment["get_urls"]:
             assert (await api.download(url["url"])).body == media
         await api.delete(f"/service/webhooks/{webhook['id']}")
+
+
+@rule("WHK-22", "WHK-23", "WHK-26", "EVT-16")
+async def test_a_collections_webhook_hears_of_a_member_from_when_it_joins_until_it_leaves(api: Api) -> None:
+    flow, multi = await words.make_flow(api), words.new_id()
+    body: dict[str, object] = {"id": multi, "source_id": words.new_id(), "format": "urn:x-nmos:format:multi"}
+    await api.put(f"/flows/{multi}", body, expect=201)
+    joined: list[str] = []
+    async with receiver() as receiving:
+        asked = {
+            "by-flow": {"flow_collected_by_ids": [multi]},
+            "by-source": {"source_collected_by_ids": [body["source_id"]]},
+            "no-flow": {"flow_collected_by_ids": [], "flow_ids": [flow]},
+            "no-source": {"source_collected_by_ids": [], "flow_ids": [flow]},
+        }
+        hooks = [
+            {"url": receiving.at(f"/{name}").url, "events": ["flows/segments_added"]} | filters
+            for name, filters in asked.items()
+        ]
+        webhooks = [(await api.post("/service/webhooks", hook)).json()["id"] for hook in hooks]
+        alone = await words.fill(api, flow, count=1)
+        for start in (2, 4):
+            await api.put(f"/flows/{multi}/flow_collection", [{"id": flow, "role": "video"}])
+            joined += await words.fill(api, flow, count=1, start=start)
+            await api.delete(f"/flows/{multi}/flow_collection")
+            alone += await words.fill(api, flow, count=1, start=10 + start)
+
+        def heard(name: str) -> list[str]:
+            bodies = [request.json()["event"]["segments"] for request in receiving.at(f"/{name}").accepted]
+            return [segment["object_id"] for segments in bodies for segment in segments]
+
+        for name, expected in zip(asked, (joined, joined, alone, alone), strict=True):
+            await eventually(lambda name=name, expected=expected: len(heard(name)) >= len(expected))  # type: ignore[misc]
+            assert heard(name) == expected
+        for webhook in webhooks:
+            await api.delete(f"/service/webhooks/{webhook}")

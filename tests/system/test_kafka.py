@@ -1,5 +1,6 @@
 """The store while its Kafka is away: it takes writes as ever, and tells of them when Kafka is back."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.common.eventually import eventually
@@ -27,4 +28,31 @@ async def test_a_broker_that_dies_stops_no_write_and_loses_no_event(tmp_path: Pa
             assert not any([await heard_of(flow) for flow in flows[1:]])
         for flow in flows:
             await eventually(lambda flow=flow: heard_of(flow))  # type: ignore[misc]
+        assert all(child.process.returncode is None for started in children.values() for child in started)
+
+
+async def test_a_store_that_starts_while_the_broker_is_away_takes_writes_and_tells_of_them_later(
+    tmp_path: Path, kafka: Kafka
+) -> None:
+    bus = kafka.url(prefix=new_prefix(), timeout=10)
+    async with AsyncExitStack() as stack:
+        async with kafka.killed():
+            children = await stack.enter_async_context(processes.every_service(tmp_path / "data", bus=bus))
+            api = await stack.enter_async_context(Api(children["api-gateway"][0].url, TOKEN))
+            stranger = await stack.enter_async_context(Api(children["segments"][0].url, ""))
+            problem = (await stranger.get("/readyz", expect=503)).json()
+            assert kafka.address in problem["detail"]
+            flow = await words.make_flow(api)
+            await words.fill(api, flow, count=1)
+
+        async def heard_of() -> bool:
+            return "segments_updated" in (await api.get(f"/flows/{flow}")).json()
+
+        async def is_ready() -> bool:
+            return (await stranger.call("GET", "/readyz", expect=(200, 503))).status == 200
+
+        await eventually(is_ready)
+        await eventually(heard_of, patience=90)
+        async with kafka.killed():
+            assert await is_ready(), "an outage stops no write, so it takes nobody out of service"
         assert all(child.process.returncode is None for started in children.values() for child in started)

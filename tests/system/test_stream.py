@@ -138,3 +138,23 @@ async def test_replicas_tell_the_same_and_stop_by_themselves(tmp_path: Path) -> 
             async with asyncio.timeout(DRAIN):
                 assert await webhooks[0].stop() == 0
             assert await first.block() is None
+
+
+async def test_a_stream_that_is_cut_is_one_line_in_the_gateways_log(tmp_path: Path) -> None:
+    async with every_service(tmp_path / "data") as children:
+        (gateway,), (webhooks,) = children["api-gateway"], children["webhooks"]
+        async with following(gateway.url) as (follower, _):
+            await follower.hello()
+            async with following(gateway.url) as (leaving, _):
+                await leaving.hello()
+            webhooks.kill()
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await follower.block()
+
+        def lines() -> list[str]:
+            return [line for line in gateway.log.read_text().splitlines() if "broken off" in line]
+
+        (line,) = await eventually(lines)
+        assert "/events" in line
+        assert TOKEN not in line
+        assert "Traceback" not in gateway.log.read_text()

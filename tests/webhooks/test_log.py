@@ -161,6 +161,32 @@ async def test_what_is_no_event_of_ours_is_set_aside() -> None:
             assert await eventually(lambda: rows_by_type(rig.store, 1))
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"ce_type": "flows/segments_added"},
+        {"ce_type": "flows/updated\n\ndata: {}"},
+        {"ce_at": "9" * 19},
+        {"ce_at": "9" * 5000},
+        {"ce_flowid": "x" * 200_000},
+        {"ce_flowcollectedby": "x" * 200_000},
+    ],
+)
+async def test_an_event_whose_headers_tell_something_else_is_set_aside(headers: Mapping[str, str]) -> None:
+    """What cannot be stored or delivered would stop the process, again and again; and browsers are told the type."""
+    async with running() as rig:
+        hook = rig.receiver.at("/hook")
+        webhook = await rig.register(hook.url)
+        strange = to_message(flow_event())
+        strange.headers.update(headers)
+        await rig.bus.publish([strange])
+        await rig.publish(flow_event(at=2))
+        async with rig.started():
+            await eventually(lambda: len(hook.accepted) == 1)
+            assert await rows_by_type(rig.store, 1)
+            assert [outcome for _, outcome in await rig.outcomes(webhook)] == ["delivered"]
+
+
 async def test_the_window_wakes_who_waits_for_news_and_nobody_else() -> None:
     async with running() as rig:
         window = Window(rig.store, sweep=3600.0)

@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from tams_common.clock import system_clock
+from tams_common.clock import SECOND, system_clock
 from tams_common.events import Envelope
-from tams_common.outbox import LEASES
+from tams_common.leases import LEASES, LeaseRow
 from tams_common.runtime.supervisor import Supervisor
-from tams_common.store import Query
-from tams_webhooks.dispatcher import Dispatcher
+from tams_common.store import Query, Tx
+from tams_webhooks import settling
+from tams_webhooks.dispatcher import REPLICA, Dispatcher
 from tams_webhooks.service import SERVICE
 from tests.common.child import Child, child
 from tests.common.eventually import eventually
@@ -144,3 +145,42 @@ async def test_nothing_is_lost_and_no_order_broken_whatever_is_killed(tmp_path: 
         await eventually(lambda: all(ids <= set(endpoint.ids) for endpoint in endpoints))
         for endpoint in endpoints:
             assert_in_order(endpoint, events)
+
+
+async def test_a_clock_that_was_ahead_gives_a_dead_replica_no_lane_for_that_long() -> None:
+    async with running(FAST) as rig:
+        endpoint = rig.receiver.at()
+        webhook = await rig.register(endpoint.url)
+        rig.clock.advance(seconds=3600)
+        until, dead = rig.clock() + SECOND, "dead"
+
+        def leave_behind(tx: Tx) -> None:
+            """What a replica leaves that is killed."""
+            settling.take(tx, {webhook: 1}, owner=dead, until=until)
+            tx.insert(LEASES, [LeaseRow(f"{REPLICA}{dead}", dead, until, 1)])
+
+        await rig.store.run(leave_behind)
+        assert (await rig.lane(webhook)).owner == dead
+        rig.clock.advance(seconds=-3600)
+        async with rig.started():
+            event = flow_event()
+            await rig.append(event)
+            await eventually(lambda: endpoint.ids == [event.id])
+
+
+async def test_a_replica_whose_clock_is_set_back_keeps_its_lanes_and_their_ends() -> None:
+    async with running(FAST) as rig, rig.started():
+        endpoint = rig.receiver.at()
+        webhook = await rig.register(endpoint.url)
+        await rig.append(flow_event())
+        await eventually(lambda: len(endpoint.ids) == 1)
+        owner = (await rig.lane(webhook)).owner
+        rig.clock.advance(seconds=-3600)
+
+        async def is_held() -> bool:
+            lane = await rig.lane(webhook)
+            return lane.owner == owner and lane.until == rig.clock() + SECOND
+
+        await eventually(is_held)
+        await rig.append(flow_event(at=2 * SECOND))
+        await eventually(lambda: len(endpoint.ids) == 2)

@@ -147,6 +147,17 @@ async def test_a_head_is_only_headers(rig: Rig) -> None:
     assert await open_streams(rig) == 0
 
 
+async def test_too_many_followers_are_turned_away_until_one_goes() -> None:
+    async with running(msgspec.structs.replace(CONFIG, followers=2)) as rig, rig.started(), following(rig) as first:
+        await first.hello()
+        async with following(rig) as second:
+            await second.hello()
+            answer = await rig.client.get("/events", expect=503)
+            assert int(answer.headers["retry-after"]) > 0
+        async with following(rig) as another:
+            await another.hello()
+
+
 async def test_a_client_that_goes_frees_what_its_stream_held(rig: Rig) -> None:
     async with following(rig) as follower:
         await follower.hello()
@@ -231,7 +242,7 @@ async def test_a_slow_reader_is_read_for_only_as_fast_as_it_takes(monkeypatch: p
 
     monkeypatch.setattr(stream_module, "read_stretch", noted)
     async with running() as rig:
-        stream = EventStream(rig.store, Window(rig.store, sweep=1.0), heartbeat=15.0, registry=rig.parts.registry)
+        stream = EventStream(rig.store, Window(rig.store, sweep=1.0), config=CONFIG, registry=rig.parts.registry)
         large = flow_event(label="x" * 90_000)
         await log(rig, *(msgspec.structs.replace(large, id=EventId(new_id())) for _ in range(12)))
         parts = stream.follow(Filter(), after=0)

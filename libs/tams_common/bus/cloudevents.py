@@ -1,5 +1,6 @@
 """How an envelope travels as a message: CloudEvents 1.0, binary mode, attributes in headers `ce_…`."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,6 +13,11 @@ FLOOR: Final = "ce_floor"
 """The header that says: no event of this record's topic that was staged before this moment (ns) comes again, unless
 from a relay that stood still for longer than ids are remembered."""
 _CONTENT_TYPE: Final = "application/json"
+_LONGEST_ID: Final = 256
+"""Characters: ours have 36."""
+_LATEST: Final = 2**63 - 1
+"""Nanoseconds since 1970: what a table can keep."""
+_is_number = re.compile(r"[0-9]{1,19}").fullmatch
 
 
 def to_message(envelope: Envelope, *, floor: int = 0) -> Message:
@@ -44,16 +50,16 @@ def to_message(envelope: Envelope, *, floor: int = 0) -> Message:
 def from_record(record: Record) -> Envelope:
     """The envelope in `record`, its value not looked at; raises `InvalidInput` when its headers are no envelope's."""
     headers = record.headers
-    if not record.id:
-        raise InvalidInput("the record has no id", field="ce_id")
-    at = _required(headers, "ce_at")
-    if not at.isascii() or not at.isdigit():
-        raise InvalidInput(f"header ce_at is {at!r}, expected nanoseconds since 1970", field="ce_at")
+    if not 0 < len(record.id) <= _LONGEST_ID:
+        raise InvalidInput(f"the record has no id of 1 to {_LONGEST_ID} characters", field="ce_id")
+    at = _moment(_required(headers, "ce_at"))
+    if at is None:
+        raise InvalidInput(f"header ce_at is {headers['ce_at'][:40]!r}, expected nanoseconds since 1970", field="ce_at")
     return Envelope(
         id=EventId(record.id),
         topic=record.partition.topic,
         key=record.key,
-        at=int(at),
+        at=at,
         type=_required(headers, "ce_type"),
         value=record.value,
         flow_id=FlowId(headers["ce_flowid"]) if "ce_flowid" in headers else None,
@@ -67,8 +73,13 @@ def from_record(record: Record) -> Envelope:
 
 def floor_of(record: Record) -> int | None:
     """The moment (ns) before which nothing comes again; None where the record does not tell."""
-    floor = record.headers.get(FLOOR, "")
-    return int(floor) if floor.isascii() and floor.isdigit() else None
+    return _moment(record.headers.get(FLOOR, ""))
+
+
+def _moment(text: str) -> int | None:
+    """The moment (ns) that `text` is; None for anything else."""
+    moment = int(text) if _is_number(text) else -1
+    return moment if 0 <= moment <= _LATEST else None
 
 
 def _required(headers: Mapping[str, str], name: str) -> str:

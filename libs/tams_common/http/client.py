@@ -11,7 +11,8 @@ from tams_common.http.context import PREFIX, context_headers
 from tams_common.http.message import Body, Request, Response
 
 POOL: Final = 512
-"""Connections to one service at most; who waits longer than `CONNECT` seconds for one is turned away."""
+"""Connections to one service at most, but for endless streams, which would keep them from all others; who waits longer
+than `CONNECT` seconds for one is turned away."""
 KEEPALIVE: Final = 30.0
 CONNECT: Final = 5.0
 READ: Final = 60.0
@@ -44,25 +45,20 @@ class HttpTransport:
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url.rstrip("/")
-        self._session: aiohttp.ClientSession | None = None
+        self._pool: aiohttp.ClientSession | None = None
+        self._streams: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Makes the pool; nothing is connected yet."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=POOL, keepalive_timeout=KEEPALIVE),
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_read=READ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-        )
-        # aiohttp itself would repeat PUT and DELETE, too, whose second answer may differ from the first.
-        self._session._retry_connection = False
+        self._pool, self._streams = _session(limit=POOL), _session(limit=0)
 
     async def close(self) -> None:
-        """Closes the pool."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Closes the pool, and streams that still run."""
+        pool, self._pool = self._pool, None
+        streams, self._streams = self._streams, None
+        for session in (pool, streams):
+            if session is not None:
+                await session.close()
 
     async def send(self, request: Request) -> Response:
         """One exchange; a GET or HEAD that met a connection which was just closed is sent once more."""
@@ -80,12 +76,13 @@ class HttpTransport:
             raise self._failure(error) from error
 
     async def _exchange(self, request: Request) -> Response:
-        if self._session is None:
+        session = self._streams if request.endless else self._pool
+        if session is None:
             raise RuntimeError("the transport is not open")
         query = f"?{request.query}" if request.query else ""
         upload = _Upload(request.body)
         try:
-            answer = await self._session.request(
+            answer = await session.request(
                 request.method,
                 URL(f"{self._base_url}{request.path}{query}", encoded=True),
                 headers=_sent(request),
@@ -112,6 +109,19 @@ class HttpTransport:
         if isinstance(error, aiohttp.ClientConnectorError):
             return Unavailable(f"{self._base_url} cannot be reached")
         return BadGateway(f"{self._base_url} gave no valid answer: {type(error).__name__}")
+
+
+def _session(*, limit: int) -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEPALIVE),
+        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_read=READ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+    )
+    # aiohttp itself would repeat PUT and DELETE, too, whose second answer may differ from the first.
+    session._retry_connection = False
+    return session
 
 
 class _Upload:

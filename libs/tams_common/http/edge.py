@@ -104,11 +104,13 @@ class Edge:
             async with asyncio.timeout(LINGER if self._stopping else STALL):
                 await answer.write_eof()
         except (ConnectionError, TimeoutError) as error:
+            _log.info("client gone", **_named(incoming))
             raise ConnectionResetError("the client is gone") from error
+        except TamsError as error:
+            _log.warning("response broken off", **_named(incoming), reason=error.detail)
+            raise ConnectionResetError("the response was broken off") from error
         except Exception as error:
-            _log.error(
-                "response broken off", method=incoming.method, path=incoming.raw_path.partition("?")[0], exc_info=error
-            )
+            _log.error("response broken off", **_named(incoming), exc_info=error)
             raise ConnectionResetError("the response was broken off") from error
         finally:
             await close_body(body)
@@ -145,13 +147,16 @@ class Edge:
 
 
 class _Connection(RequestHandler):
-    """A connection whose malformed requests are answered like all other errors."""
+    """A connection whose malformed requests are answered like all other errors. One that is to be cut is cut without a
+    word: whoever wants it cut has logged why."""
 
     __slots__ = ()
 
     def handle_error(
         self, request: BaseRequest, status: int = 500, _exc: BaseException | None = None, _message: str | None = None
     ) -> web.StreamResponse:
+        if isinstance(_exc, ConnectionError):
+            raise _exc
         if status != 400:
             return super().handle_error(request, status, _exc, _message)
         what = str(_message or _exc or "").partition("\n")[0].rstrip(":")
@@ -213,6 +218,11 @@ def _relative(target: str) -> str:
     """The path and query of an absolute target, or of one of the odd forms that no route has."""
     url = urlsplit(target)
     return f"{url.path or '/'}?{url.query}" if url.scheme else f"/{target}"
+
+
+def _named(incoming: BaseRequest) -> dict[str, str]:
+    """What the log calls a request: its query may hold secrets."""
+    return {"method": incoming.method, "path": incoming.raw_path.partition("?")[0]}
 
 
 async def _send(answer: web.StreamResponse, body: AsyncIterator[bytes]) -> None:

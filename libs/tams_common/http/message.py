@@ -26,9 +26,10 @@ class Context(msgspec.Struct, frozen=True):
 
 class Request:
     """One HTTP request. `path` and `query` are raw (still percent-encoded), `headers` are read by lower-case name, and
-    `params` are the decoded path parameters of the matched route. `remote` is the peer's address, empty in memory."""
+    `params` are the decoded path parameters of the matched route. `remote` is the peer's address, empty in memory. The
+    answer to an `endless` one is a stream without an end: it must not take up what others wait for."""
 
-    __slots__ = ("body", "body_limit", "context", "headers", "method", "params", "path", "query", "remote")
+    __slots__ = ("body", "body_limit", "context", "endless", "headers", "method", "params", "path", "query", "remote")
 
     def __init__(
         self, method: str, path: str, *, query: str = "", headers: Mapping[str, str] | None = None, body: Body = b""
@@ -42,6 +43,7 @@ class Request:
         self.context = Context()
         self.params: Mapping[str, str] = {}
         self.remote = ""
+        self.endless = False
 
     async def read(self) -> bytes:
         """The whole body; `TooLarge` beyond `body_limit` bytes."""

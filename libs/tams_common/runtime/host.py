@@ -22,6 +22,7 @@ from tams_common.metrics import process_registry
 from tams_common.objects import Objects
 from tams_common.runtime import wiring
 from tams_common.runtime.event_metrics import EventMetrics
+from tams_common.runtime.opening import BusOpening
 from tams_common.runtime.service import AnyService, Built, Parts
 from tams_common.runtime.supervisor import Supervisor
 from tams_common.store import Store
@@ -67,6 +68,7 @@ class Host:
         self._stores: dict[str, Store] = {}
         self._registry = process_registry()
         self._stack = AsyncExitStack()
+        self._opening: BusOpening | None = None
         self._supervisor: Supervisor | None = None
         self._ready = False
         self.address = ("", 0)
@@ -84,7 +86,8 @@ class Host:
         return self._apps[GATEWAY if GATEWAY in names else names[0]]
 
     async def start(self) -> None:
-        """Opens everything, builds the services, starts what runs beside them, then listens.
+        """Opens everything, builds the services, starts what runs beside them, then listens. A bus that is away is
+        waited for behind that: changes are taken, and the process is not ready.
 
         What fails closes what was opened before it and is raised: `StartRefused` for what an operator can mend.
         """
@@ -118,8 +121,10 @@ class Host:
     async def _open_shared(self) -> tuple[Bus, tuple[Objects, ...]]:
         bus, objects = cast(Bus, Absent("bus")), tuple[Objects, ...]()
         if any(service.tables for service in self._services):
-            bus = await self._opened(wiring.make_bus(self.common.bus_url))
-            await bus.apply(TOPICS)
+            bus = wiring.make_bus(self.common.bus_url)
+            self._stack.push_async_callback(bus.close)
+            self._opening = BusOpening(bus, TOPICS)
+            await self._opening.attempt()
         if any(service.uses_objects for service in self._services):
             objects = wiring.make_objects(self.common)
             for backend in objects:
@@ -159,6 +164,8 @@ class Host:
         EventMetrics(self._registry, {name: made.behaviours for name, made in built.items()}, clock=system_clock)
         self._supervisor = Supervisor()
         self._stack.push_async_callback(self._supervisor.stop)
+        if self._opening is not None:
+            self._supervisor.start("host", [self._opening])
         for name, made in built.items():
             self._supervisor.start(name, made.behaviours)
         edge = Edge(WithHealth(self.app, checks, self._registry), trusted=GATEWAY not in built)
@@ -175,6 +182,8 @@ class Host:
             raise Unavailable("the process is starting or stopping")
         for store in self._stores.values():
             await store.read(lambda tx: None)
+        if self._opening is not None:
+            await self._opening.check()
 
     async def wait(self) -> BaseException:
         """Returns what ended a behaviour, when one ends; a store without its relay must not go on."""

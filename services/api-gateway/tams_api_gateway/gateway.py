@@ -89,6 +89,7 @@ class Gateway:
         if route.body_limit is not None and request.body:
             request.body = _limited(request, route.body_limit)
         request.headers = with_plain_tags(request.headers)
+        request.endless = route.endless
         response = await self._services[route.service].send(request)
         await encode(request, response)
         return response

@@ -21,7 +21,7 @@ class Public(msgspec.Struct, frozen=True):
     """One method of one path; a GET answers HEAD, too (HEAD-1).
 
     One of `scopes` is needed, or admin; None asks for no credentials. `body_limit` is in bytes, None leaves it to the
-    service.
+    service. What an `endless` one answers does not end.
     """
 
     method: str
@@ -29,6 +29,7 @@ class Public(msgspec.Struct, frozen=True):
     service: str
     scopes: frozenset[str] | None
     body_limit: int | None = METADATA
+    endless: bool = False
 
 
 _ANY: Final = SCOPES
@@ -118,7 +119,7 @@ EXTENSIONS: Final = (
     Public("POST", "/service/webhooks/{webhook_id}/deliveries/test", WEBHOOKS, _READ_OR_WRITE),
     Public("GET", "/.well-known/webhook-keys.json", WEBHOOKS, _EVERYONE),
     # Events
-    Public("GET", "/events", WEBHOOKS, _READ),
+    Public("GET", "/events", WEBHOOKS, _READ, endless=True),
     Public("GET", "/asyncapi.json", WEBHOOKS, _ANY),
     # About the store, for everyone
     Public("GET", "/openapi.json", GATEWAY, _EVERYONE),

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from tams_common.ids import FlowId, Incarnation, ProfileId, SourceId
 from tams_common.inbox import INBOX, POSITIONS
-from tams_common.outbox import LEASES, OUTBOX
+from tams_common.leases import LEASES
+from tams_common.outbox import OUTBOX
 from tams_common.store import Guard, Projection, Small, Table
 from tams_common.store.table import AnyTable
 

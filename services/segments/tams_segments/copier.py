@@ -7,12 +7,12 @@ import structlog
 
 from tams_common.errors import TamsError, Unavailable
 from tams_common.ids import IdSource
+from tams_common.leases import Lease, LeaseLost
 from tams_common.objects import Copies, Objects
 from tams_common.store import Reader, Store, Tx
 from tams_segments import copy_jobs
 from tams_segments.copy_jobs import Progress, progress_of, wanted
 from tams_segments.copying import Copying, Differs, Order
-from tams_segments.lease import Lease, LeaseLost
 from tams_segments.origins import Origins
 from tams_segments.tables import COPIES, CopyJob, MediaObject
 

@@ -13,11 +13,11 @@ from prometheus_client.registry import Collector
 from tams_common.bus.backoff import Backoff
 from tams_common.clock import SECOND, Clock
 from tams_common.errors import Conflict, Unavailable
+from tams_common.leases import Lease, LeaseLost
 from tams_common.store import Store
 from tams_common.store.table import Key
 from tams_segments.copier import Copier
 from tams_segments.copy_jobs import Backlog, backlog
-from tams_segments.lease import Lease, LeaseLost
 from tams_segments.tables import COPIES
 
 LEASE: Final = "copies"

@@ -10,11 +10,11 @@ import structlog
 from tams_common.bus.backoff import Backoff
 from tams_common.errors import BadGateway, Conflict, GatewayTimeout, Unavailable
 from tams_common.ids import FlowId, Incarnation
+from tams_common.leases import Lease, LeaseLost
 from tams_common.store import Store, Tx
 from tams_segments.deleting import Pace
 from tams_segments.deletion_requests import Tools, fail, finish, to_do
 from tams_segments.facts import FlowDirectory
-from tams_segments.lease import Lease, LeaseLost
 from tams_segments.ranges import advance_range
 from tams_segments.tables import DELETION_REQUESTS, DeletionRow
 from tams_segments.whole_flows import advance_flow
@@ -38,7 +38,7 @@ class DeletionWorker:
         self._tools = tools
         self._pace = pace
         self._committed = committed
-        self._lease = Lease(LEASE, tools.new_id(), tools.clock)
+        self._lease = Lease(LEASE, tools.new_id(), clock=tools.clock)
         self._asked = asyncio.Event()
         self._backoff = Backoff()
 

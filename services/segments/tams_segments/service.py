@@ -1,6 +1,7 @@
 """Composition root of segments."""
 
 from tams_common.inbox import Subscription
+from tams_common.leases import Lease
 from tams_common.objects import Objects
 from tams_common.outbox import Relay
 from tams_common.runtime.service import Built, Parts, Service
@@ -25,7 +26,6 @@ from tams_segments.handlers.rendered import RenderSegments
 from tams_segments.handlers.segments import ListSegments, RegisterSegments
 from tams_segments.handlers.storage import AllocateStorage, ListBackends
 from tams_segments.instancing import Instances
-from tams_segments.lease import Lease
 from tams_segments.making_way import Limits
 from tams_segments.origins import Origins
 from tams_segments.outside import Outside
@@ -94,7 +94,7 @@ def _copies(config: SegmentsConfig, parts: Parts) -> CopyWorker:
     """What makes copies of objects in other backends."""
     store, clock = parts.store, parts.clock
     backends: dict[str, Objects] = {objects.backend.id: objects for objects in parts.objects}
-    lease = Lease(COPIES_LEASE, parts.new_id(), clock)
+    lease = Lease(COPIES_LEASE, parts.new_id(), clock=clock)
     origins = Origins(backends, Outside(config.copy_allow))
     copier = Copier(store, backends, origins=origins, lease=lease, new_id=parts.new_id)
     pace = CopyPace(config.copy_parallel, config.copy_interval)

@@ -5,8 +5,9 @@ from typing import Final, Literal
 import msgspec
 
 from tams_common.inbox import INBOX, POSITIONS
+from tams_common.leases import LEASES
 from tams_common.model.deletion import DeletionStatus
-from tams_common.outbox import LEASES, OUTBOX
+from tams_common.outbox import OUTBOX
 from tams_common.store import Guard, Projection, Small, Table, Windowed
 from tams_common.store.table import AnyTable
 

@@ -25,6 +25,7 @@ class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True):
     attempt_hours: for how long attempts are kept.
     heartbeat: between comments on an idle `/events` stream, at most 30: everything between here and the client takes a
     connection for dead that is silent for long.
+    followers: clients that may follow `/events` at once, at each replica; each reads every event.
     """
 
     encryption_keys: str = ""
@@ -42,6 +43,7 @@ class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True):
     log_hours: int = 168
     attempt_hours: int = 168
     heartbeat: float = 15.0
+    followers: int = 500
 
     def __post_init__(self) -> None:
         for name in ("timeout", "lease", "sweep", "heartbeat"):
@@ -49,6 +51,6 @@ class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name} must be more than 0 seconds")
         if self.heartbeat > _LONGEST_SILENCE:
             raise ValueError(f"heartbeat must be {_LONGEST_SILENCE} seconds or less")
-        for name in ("error_after", "lane_batch", "lane_concurrency", "log_hours", "attempt_hours"):
+        for name in ("error_after", "lane_batch", "lane_concurrency", "log_hours", "attempt_hours", "followers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more")

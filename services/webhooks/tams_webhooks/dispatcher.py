@@ -2,8 +2,9 @@
 
 import asyncio
 import math
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 from zlib import crc32
 
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from tams_common.bus.backoff import Backoff
 from tams_common.clock import SECOND
 from tams_common.errors import Conflict, Unavailable
-from tams_common.outbox import LEASES, LeaseRow
+from tams_common.leases import LEASES, LeaseRow, Watch
 from tams_common.store import Query, Reader, StartsWith, Tx
 from tams_webhooks import settling
 from tams_webhooks.lane import Lane, Tools
@@ -30,12 +31,13 @@ _log = structlog.get_logger(__name__)
 
 
 class View(Struct, frozen=True):
-    """What all replicas see: how many live, and for each lane who has it until when, and the version of its row.
+    """What all replicas see: the rows by which they show that they live, and for each lane who has it until when, and
+    the version of its row.
 
     `live` are the webhooks that are sent events, `versions` those of all webhooks, `statuses` how many have which.
     """
 
-    replicas: int
+    replicas: Sequence[LeaseRow]
     lanes: Mapping[str, tuple[str, int, int]]
     live: frozenset[str]
     versions: Mapping[str, int]
@@ -55,7 +57,8 @@ class Dispatcher:
         self._lanes: dict[str, Lane] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._asked = asyncio.Event()
-        self._beaten = 0
+        self._watch = Watch(tools.config.lease)
+        self._beaten = -math.inf
         self.statuses: Mapping[str, int] = {}
 
     @property
@@ -116,7 +119,7 @@ class Dispatcher:
 
     async def _sweep(self, group: asyncio.TaskGroup) -> None:
         now = self._tools.clock()
-        if now - self._beaten >= self._lease // 3:
+        if time.monotonic() - self._beaten >= self._tools.config.lease / 3:
             await self._beat(now)
         view = await self._tools.store.read(self._view)
         self.statuses = view.statuses
@@ -125,24 +128,32 @@ class Dispatcher:
             lane.notice_lane(view.lanes[webhook_id][2] if webhook_id in view.lanes else None)
             lane.tick()
         mine = [webhook_id for webhook_id, lane in self._lanes.items() if not lane.is_ending]
-        share = math.ceil(sum(webhook_id in view.live for webhook_id in view.lanes) / view.replicas)
+        abandoned = self._watch.abandoned(
+            {row.name: row.version for row in view.replicas}
+            | {webhook_id: version for webhook_id, (_, _, version) in view.lanes.items()}
+        )
+        others = sum(
+            row.owner != self._tools.owner and row.until > now and row.name not in abandoned for row in view.replicas
+        )
+        share = math.ceil(sum(webhook_id in view.live for webhook_id in view.lanes) / (others + 1))
         for webhook_id in self._by_liking(mine)[share:]:
             self._lanes[webhook_id].stop()
         free = [
             webhook_id
             for webhook_id, (owner, until, _) in view.lanes.items()
-            if (until <= now or owner == self._tools.owner)
+            if (until <= now or owner == self._tools.owner or webhook_id in abandoned)
             and webhook_id in view.live
             and webhook_id not in self._lanes
         ]
         if free and share > len(mine):
-            await self._take(self._by_liking(free)[: share - len(mine)], group)
+            chosen = self._by_liking(free)[: share - len(mine)]
+            await self._take({webhook_id: view.lanes[webhook_id][2] for webhook_id in chosen}, group)
 
-    async def _take(self, webhook_ids: list[str], group: asyncio.TaskGroup) -> None:
-        now, owner = self._tools.clock(), self._tools.owner
+    async def _take(self, seen: Mapping[str, int], group: asyncio.TaskGroup) -> None:
+        until, owner = self._tools.clock() + self._lease, self._tools.owner
 
         def take(tx: Tx) -> list[LaneRow]:
-            return settling.take(tx, webhook_ids, owner=owner, now=now, until=now + self._lease)
+            return settling.take(tx, seen, owner=owner, until=until)
 
         for row in await self._tools.store.run(take):
             webhook_id = row.webhook_id
@@ -159,14 +170,14 @@ class Dispatcher:
     async def _beat(self, now: int) -> None:
         """Shows that this replica lives, and renews all its leases in one transaction."""
         until = now + self._lease
-        weak = [webhook_id for webhook_id, lane in self._lanes.items() if lane.until - now < 2 * self._lease // 3]
+        weak = [webhook_id for webhook_id, lane in self._lanes.items() if lane.is_weak]
 
         def beat(tx: Tx) -> list[LaneRow]:
             self._show(tx, now=now, until=until)
             return settling.prolong(tx, weak, owner=self._tools.owner, until=until)
 
         rows = {row.webhook_id: row for row in await self._tools.store.run(beat)}
-        self._beaten = now
+        self._beaten = time.monotonic()
         for webhook_id in weak:
             if webhook_id in self._lanes:
                 self._lanes[webhook_id].renewed(rows.get(webhook_id))
@@ -182,12 +193,10 @@ class Dispatcher:
         tx.delete(LEASES, [(row.name,) for row in rows if row.until < now - _FORGOTTEN and row is not own])
 
     def _view(self, reader: Reader) -> View:
-        now = self._tools.clock()
-        others = sum(row.until > now and row.owner != self._tools.owner for row in _replicas(reader))
         lanes = reader.select(LANES, ("webhook_id", "owner", "until", "version"), query=Query()).rows
         webhooks = reader.select(WEBHOOKS, ("id", "status", "version"), query=Query()).rows
         return View(
-            replicas=others + 1,
+            replicas=_replicas(reader),
             lanes={
                 str(lane): (str(owner), int(until or 0), int(version or 0)) for lane, owner, until, version in lanes
             },

@@ -77,6 +77,7 @@ class Lane:
         self._is_held = False
         self._is_unsure = False
         self._written = 0.0
+        self._renewed = asyncio.get_running_loop().time()
 
     @property
     def is_ending(self) -> bool:
@@ -84,9 +85,10 @@ class Lane:
         return self._attempts.stopped
 
     @property
-    def until(self) -> int:
-        """The end (ns) of the lease as it is known here."""
-        return self._attempts.until
+    def is_weak(self) -> bool:
+        """Whether the lease is to be renewed: a third of it is over, or its end is nowhere near what the clock says."""
+        left, lease = self._attempts.until - self._tools.clock(), self._tools.config.lease
+        return asyncio.get_running_loop().time() - self._renewed > lease / 3 or not 0 < left <= lease * SECOND
 
     @property
     def parked(self) -> int:
@@ -155,7 +157,7 @@ class Lane:
             self._is_stale = True
             self._wake.set()
         if row is not None:
-            self._attempts.until = max(self._attempts.until, row.until)
+            self._hold()
 
     def tick(self) -> None:
         """Wakes the lane when something is due, when it could not start anything, or its cursor is only in memory."""
@@ -222,6 +224,11 @@ class Lane:
         self._running[chain] = task
         return task
 
+    def _hold(self) -> None:
+        """The lease was renewed: its end is what the latest row says, also if that is earlier than it was before."""
+        self._attempts.until = self._books.row.until
+        self._renewed = asyncio.get_running_loop().time()
+
     async def _load(self) -> None:
         """Reads everything of the webhook; raises `Lost`."""
         loaded = await self._tools.store.read(lambda tx: settling.load(tx, self.webhook_id))
@@ -231,7 +238,7 @@ class Lane:
         self._is_stale = False
         self._books.adopt(row, loaded.parked)
         self._replaying.adopt(loaded.replays, loaded.replay_parked)
-        self._attempts.until = max(self._attempts.until, row.until)
+        self._attempts.until = row.until
         self._attempts.last = max(self._attempts.last, row.attempted_at)
         if webhook.status not in LIVE:
             self.stop()
@@ -278,7 +285,7 @@ class Lane:
         self._tools.tally.count(entry.step.attempts)
         self._replaying.written(entry.step.replay)
         self._is_stale = not self._books.advance(written) or self._is_stale
-        self._attempts.until = max(self._attempts.until, written.until)
+        self._hold()
         self._written = asyncio.get_running_loop().time()
         if failure:
             _log.warning("webhook failed", webhook=self.webhook_id, reason=failure)

@@ -51,7 +51,7 @@ def build(config: WebhooksConfig, parts: Parts) -> Built:
     )
     dispatcher = Dispatcher(tools, close=sender.close)
     DeliveryMetrics(parts.registry, tools.tally, dispatcher=dispatcher, clock=parts.clock)
-    stream = EventStream(parts.store, window, heartbeat=config.heartbeat, registry=parts.registry)
+    stream = EventStream(parts.store, window, config=config, registry=parts.registry)
     deliveries = Deliveries(parts.store, tools.courier, clock=parts.clock, new_id=parts.new_id)
     handlers = Handlers(
         webhooks=Webhooks(registrar, parts.common, changed=dispatcher.changed),

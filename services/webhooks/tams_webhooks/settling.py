@@ -84,13 +84,13 @@ def load(reader: Reader, webhook_id: str) -> Loaded:
     )
 
 
-def take(tx: Tx, webhook_ids: Iterable[str], *, owner: str, now: int, until: int) -> list[LaneRow]:
-    """Takes those lanes that are free, or the owner's already, and whose webhooks are sent events; a new webhook is
-    `started` by that."""
-    keys = [(webhook_id,) for webhook_id in webhook_ids]
+def take(tx: Tx, seen: Mapping[str, int], *, owner: str, until: int) -> list[LaneRow]:
+    """Takes the lanes that were `seen` to be free in these versions, if nobody has taken them since, and their webhooks
+    are sent events; a new webhook is `started` by that."""
+    keys = [(webhook_id,) for webhook_id in seen]
     lanes, webhooks = tx.get_many(LANES, keys), tx.get_many(WEBHOOKS, keys)
     live = [key for key in keys if key in webhooks and webhooks[key].status in LIVE]
-    taken = [lanes[key] for key in live if key in lanes and (lanes[key].until <= now or lanes[key].owner == owner)]
+    taken = [lanes[key] for key in live if key in lanes and lanes[key].version == seen[lanes[key].webhook_id]]
     begun = [webhooks[row.webhook_id,] for row in taken if webhooks[row.webhook_id,].status == "created"]
     tx.update(
         WEBHOOKS,
@@ -104,12 +104,6 @@ def prolong(tx: Tx, webhook_ids: Iterable[str], *, owner: str, until: int) -> li
     """Renews those lanes that `owner` still has."""
     rows = tx.get_many(LANES, [(webhook_id,) for webhook_id in webhook_ids]).values()
     return _owned(tx, [row for row in rows if row.owner == owner], owner=owner, until=until)
-
-
-def give_back(tx: Tx, webhook_ids: Iterable[str], *, owner: str) -> None:
-    """Leaves those lanes that `owner` still has to others."""
-    rows = tx.get_many(LANES, [(webhook_id,) for webhook_id in webhook_ids]).values()
-    _owned(tx, [row for row in rows if row.owner == owner], owner="", until=0)
 
 
 def settle(tx: Tx, webhook_id: str, *, step: Step, owner: str, again: bool = False) -> LaneRow | None:

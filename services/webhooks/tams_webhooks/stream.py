@@ -15,6 +15,7 @@ from tams_common.bus.backoff import Backoff
 from tams_common.errors import InvalidInput, Unavailable
 from tams_common.store import Query, Reader, Store, eq
 from tams_common.store.where import Between, Condition, IsIn
+from tams_webhooks.config import WebhooksConfig
 from tams_webhooks.log import head_of, newest
 from tams_webhooks.tables import EVENT_LOG, THE_LOG, LogRow
 from tams_webhooks.window import Window
@@ -26,6 +27,8 @@ SPAN: Final = 5000
 ROWS: Final = 200
 BYTES: Final = 256 * 1024
 """What a stream holds in memory at most (yet always one event)."""
+_WAIT: Final = 10
+"""Seconds after which a client that was turned away may ask again."""
 _log = structlog.get_logger(__name__)
 
 
@@ -52,13 +55,14 @@ class Stretch(Struct, frozen=True):
 
 
 class EventStream(Collector):
-    """Follows the log for clients; `heartbeat` is in seconds. A stream reads on when its client has taken what it has
-    read before, and holds nothing else. `open` counts streams."""
+    """Follows the log for clients, as `config` allows. A stream reads on when its client has taken what it has read
+    before, and holds nothing else. `open` counts streams."""
 
-    def __init__(self, store: Store, window: Window, *, heartbeat: float, registry: CollectorRegistry) -> None:
+    def __init__(self, store: Store, window: Window, *, config: WebhooksConfig, registry: CollectorRegistry) -> None:
         self._store = store
         self._window = window
-        self._heartbeat = heartbeat
+        self._heartbeat = config.heartbeat
+        self._most = config.followers
         self.open = 0
         registry.register(self)
 
@@ -69,9 +73,12 @@ class EventStream(Collector):
     async def start(self, asked: int | None, *, field: str) -> int:
         """Where a stream starts that is asked to go on after number `asked`; at the end of the log for None.
 
-        Raises `InvalidInput` naming `field` for a number that the log has not reached: it comes from another log.
+        Raises `InvalidInput` naming `field` for a number that the log has not reached: it comes from another log; and
+        `Unavailable` when as many clients follow as may.
         """
         end = await self._store.read(newest, bounded=True)
+        if self.open >= self._most:
+            raise Unavailable(f"{self.open} clients follow already: that is all that may", retry_after=_WAIT)
         if asked is not None and asked > end:
             raise InvalidInput(f"{field}: the log ends at {end}; {asked} belongs to another one", field=field)
         return end if asked is None else asked

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tams_common.ids import EventId, FlowId, SourceId
 from tams_common.inbox import INBOX, POSITIONS
-from tams_common.outbox import LEASES
+from tams_common.leases import LEASES
 from tams_common.store import Guard, Projection, Small, Table, Windowed
 from tams_common.store.table import AnyTable
 

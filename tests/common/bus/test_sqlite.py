@@ -15,11 +15,12 @@ from tams_common.bus.sqlite.bus import PRUNE_EVERY
 from tams_common.bus.sqlite.consumer import MOST_HANDED, SqliteConsumer
 from tams_common.bus.sqlite.desk import FILE_NAME, Settings
 from tams_common.bus.sqlite.log import GAP
-from tams_common.clock import ManualClock
+from tams_common.clock import SECOND, ManualClock
 from tams_common.errors import StartRefused, Unavailable
 from tests.common.bus.contract import BusContract
 from tests.common.bus.reading import Reader, message, messages
 from tests.common.bus.shared_contract import SharedBusContract
+from tests.common.eventually import eventually
 
 
 @asynccontextmanager
@@ -235,6 +236,31 @@ async def test_a_silent_member_loses_its_place_when_the_lease_has_run_out(tmp_pa
     clock.advance(seconds=3601)
     assert len(await reader.read(second, 2)) == 2
     for closing_one in (first, second, ours, theirs):
+        await closing_one.close()
+
+
+async def test_a_clock_that_is_set_back_keeps_no_place_for_a_dead_member(tmp_path: Path, clock: ManualClock) -> None:
+    clock.advance(seconds=3600)
+    dead = SqliteBus(tmp_path, clock=clock, settings=Settings(lease=3600))
+    living = SqliteBus(tmp_path, clock=clock, settings=Settings(lease=0.1))
+    await dead.open()
+    await living.open()
+    await dead.apply([Topic("t")])
+    await dead.publish(messages("t", range(2)))
+    silent, reader = Reader(), Reader()
+    first = await dead.consumer("g", ["t"], assigned=silent.assigned)
+    await silent.read(first, 2)
+    clock.advance(seconds=-3600)
+    second = await living.consumer("g", ["t"], assigned=reader.assigned)
+
+    def ends_soon() -> bool:
+        with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
+            return bool(db.execute("SELECT until FROM groups").fetchone()[0] <= clock() + SECOND)
+
+    await eventually(ends_soon)
+    clock.advance(seconds=1)
+    assert len(await reader.read(second, 2)) == 2
+    for closing_one in (first, second, dead, living):
         await closing_one.close()
 
 

@@ -56,6 +56,25 @@ async def test_names_that_do_not_resolve_are_unavailable() -> None:
     assert isinstance(await failure("http://tams-nowhere.invalid:1", Request("GET", "/")), Unavailable)
 
 
+async def test_streams_without_an_end_keep_nobody_from_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "POOL", 1)
+    monkeypatch.setattr(client_module, "CONNECT", 0.5)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await read_head(reader)
+        endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(endless if b"GET /events" in head else OK)
+        await reader.read()
+        writer.close()
+
+    async with raw_server(answer) as url, connected(url) as transport:
+        for _ in range(2):
+            request = Request("GET", "/events")
+            request.endless = True
+            assert (await transport.send(request)).status == 200
+        assert (await transport.send(Request("GET", "/"))).body == b"ok"
+
+
 async def test_what_is_no_http_is_a_bad_gateway() -> None:
     async with raw_server(Script(b"SSH-2.0-OpenSSH_9.6\r\n")) as url:
         assert isinstance(await failure(url, Request("GET", "/")), BadGateway)

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 
-from tams_common.errors import InvalidInput
+from tams_common.errors import BadGateway, GatewayTimeout, InvalidInput
 from tams_common.http import edge as edge_module
 from tams_common.http.app import ServiceApp
 from tams_common.http.codec import json_response, no_content
@@ -252,6 +253,34 @@ async def test_a_stream_that_breaks_is_not_taken_for_complete(stream: Stream, he
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert not answer.endswith(b"0\r\n\r\n")
     await stream.closed.wait()
+
+
+@pytest.mark.parametrize("fail", [BadGateway("it gave no valid answer"), GatewayTimeout("it fell silent")])
+async def test_a_stream_whose_service_is_gone_is_one_line_of_the_log(
+    fail: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = Stream(1, fail=fail)
+    with structlog.testing.capture_logs() as logged:
+        async with served(streaming(stream, {})) as url, raw_client(url) as (reader, writer):
+            writer.write(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert not (await reader.read()).endswith(b"0\r\n\r\n")
+    assert [(line["event"], line["reason"], "exc_info" in line) for line in logged] == [
+        ("response broken off", str(fail), False)
+    ]
+    assert not caplog.records, "aiohttp has nothing to add"
+
+
+async def test_a_reader_that_is_gone_leaves_one_line_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(edge_module, "STALL", 0.05)
+    stream = Stream(10_000)
+    with structlog.testing.capture_logs() as logged:
+        async with served(streaming(stream, {})) as url, raw_client(url) as (_, writer):
+            writer.write(b"GET /x?access_token=secret HTTP/1.1\r\nHost: x\r\n\r\n")
+            await stream.closed.wait()
+    assert [(line["event"], line["path"], "exc_info" in line) for line in logged] == [("client gone", "/x", False)]
+    assert not caplog.records, "aiohttp has nothing to add"
 
 
 async def test_stopping_lets_requests_finish_and_accepts_no_more() -> None:
