@@ -1,6 +1,9 @@
-"""A browser follows the store: a page of another origin, with the browser's own EventSource."""
+"""A browser at the store: pages of another origin follow it by an EventSource, and upload media that is verified."""
 
 import asyncio
+import base64
+import hashlib
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,18 +14,24 @@ import pytest
 from aiohttp import web
 
 from tests.common.eventually import eventually
+from tests.conformance import rule
 from tests.system import words
 from tests.system.api import Api
 from tests.system.processes import TOKEN
 
 CHROMIUM = shutil.which("chromium")
-PAGE = """<!doctype html><script>
-const tell = (what) => fetch("/told", {method: "POST", body: JSON.stringify(what)});
+TELL = """const tell = (what) => fetch("/told", {method: "POST", body: JSON.stringify(what)});"""
+FOLLOW = """
 const source = new EventSource("URL");
 source.onopen = () => tell({id: "", event: "open", data: ""});
 for (const type of ["sources/created", "flows/created", "flows/deleted"])
   source.addEventListener(type, (event) => tell({id: event.lastEventId, event: event.type, data: event.data}));
-</script>"""
+"""
+UPLOAD = """
+fetch("URL", {method: "PUT", headers: HEADERS, body: "media"}).then(
+  ({headers}) => tell({id: headers.get("etag"), event: "stored", data: headers.get("x-amz-checksum-sha256")}),
+  (error) => tell({id: "", event: "refused", data: String(error)}));
+"""
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -31,7 +40,7 @@ pytestmark = [
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What the page was told by its EventSource."""
+    """What the page was told by the store."""
 
     id: str
     event: str
@@ -39,15 +48,15 @@ class Told(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def browsing(url: str, scratch: Path) -> AsyncIterator[list[Told]]:
-    """Chromium on a page that follows the stream at `url`; what the page hears."""
+async def browsing(script: str, scratch: Path) -> AsyncIterator[list[Told]]:
+    """Chromium on a page with `script`; what the page hears."""
     told: list[Told] = []
 
     async def serve(request: web.BaseRequest) -> web.Response:
         if request.method == "POST":
             told.append(msgspec.json.decode(await request.read(), type=Told))
             return web.Response(status=204)
-        return web.Response(text=PAGE.replace("URL", url), content_type="text/html")
+        return web.Response(text=f"<!doctype html><script>{TELL}{script}</script>", content_type="text/html")
 
     runner = web.ServerRunner(web.Server(serve))
     await runner.setup()
@@ -72,7 +81,7 @@ async def browsing(url: str, scratch: Path) -> AsyncIterator[list[Told]]:
 
 async def test_a_page_follows_the_store(memory_api: Api, tmp_path: Path) -> None:
     url = f"{memory_api.url}/events?access_token={TOKEN}"
-    async with browsing(url, tmp_path) as told:
+    async with browsing(FOLLOW.replace("URL", url), tmp_path) as told:
         await eventually(lambda: [item.event for item in told] == ["open"])
         flow_id = await words.make_flow(memory_api)
         await eventually(lambda: {item.event for item in told[1:]} == {"sources/created", "flows/created"})
@@ -80,3 +89,16 @@ async def test_a_page_follows_the_store(memory_api: Api, tmp_path: Path) -> None
         assert msgspec.json.decode(created.data)["event"]["flow"]["id"] == flow_id
         first, second = sorted(int(item.id) for item in told[1:])
         assert second == first + 1
+
+
+@rule("INT-3", "STO-20")
+async def test_a_page_has_its_upload_verified(memory_api: Api, tmp_path: Path) -> None:
+    flow = await words.make_flow(memory_api)
+    (item,) = await words.allocate(memory_api, flow, count=1)
+    put_url = item["put_url"]
+    sha = base64.b64encode(hashlib.sha256(b"media").digest()).decode()
+    headers = {"Content-Type": put_url["content-type"], "x-amz-checksum-sha256": sha}
+    script = UPLOAD.replace("URL", put_url["url"]).replace("HEADERS", json.dumps(headers))
+    async with browsing(script, tmp_path) as told:
+        await eventually(lambda: bool(told))
+        assert told == [Told(f'"{hashlib.md5(b"media").hexdigest()}"', "stored", sha)]
