@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tams_common.ids import FlowId, new_id
-from tams_common.objects.local.signing import LocalSigner
+from tams_common.objects.local.signing import Mac
 from tams_segments.allocating import Allocator
 from tams_segments.requests import StoragePost
 from tests.conformance import rule
@@ -47,17 +47,17 @@ async def test_named_objects_are_new_or_nothing_happens(rig: Rig) -> None:
 
 
 async def test_thousands_of_objects_leave_turns_for_others(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, most, sign = 0, 0, LocalSigner.put_url
+    made, most, sign = 0, 0, Mac.of
 
     def drawn() -> str:
         nonlocal made
         made += 1
         return new_id()
 
-    def signed(signer: LocalSigner, key: str, content_type: str) -> str:
+    def signed(mac: Mac, key: str) -> str:
         nonlocal made
         made += 1
-        return sign(signer, key, content_type)
+        return sign(mac, key)
 
     async def others() -> None:
         nonlocal made, most
@@ -65,7 +65,7 @@ async def test_thousands_of_objects_leave_turns_for_others(rig: Rig, monkeypatch
             most, made = max(most, made), 0
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(LocalSigner, "put_url", signed)
+    monkeypatch.setattr(Mac, "of", signed)
     allocator = Allocator(rig.store, [rig.objects], clock=rig.clock, new_id=drawn, lifetime=600)
     wanted = StoragePost(object_ids=tuple(new_id() for _ in range(5000)))
     task = asyncio.create_task(others())

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
-from tams_common.objects import CHECKSUMS, READABLE
+from tams_common.model.values import CHECKSUMS, READABLE
 from tests.conformance import rule
 from tests.system import words
 from tests.system.api import Api, escaped

@@ -9,20 +9,6 @@ from tams_common.errors import Unavailable
 from tams_common.ids import StorageId
 from tams_common.timerange import NS
 
-CHECKSUMS: Final = (
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-)
-"""Headers by which clients have uploads checked, and are told the sums of what is stored (INT-2)."""
-READABLE: Final = (
-    *("Accept-Ranges", "Content-Length", "Content-Range", "Content-Type", "ETag", "Last-Modified"),
-    *CHECKSUMS,
-)
-"""Headers of answers with media that pages of other origins may read, wherever the media is."""
-
 
 class Backend(msgspec.Struct, frozen=True, omit_defaults=True):
     """What `/service/storage-backends` says of a backend (STB-1 to STB-4)."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tams_common.http.message import Response
-from tams_common.objects import CHECKSUMS, READABLE
+from tams_common.model.values import CHECKSUMS, READABLE
 
 EXPOSED: Final = ", ".join(
     (

@@ -6,7 +6,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from tams_common.errors import NotFound, Unavailable
-from tams_common.objects.port import READABLE, Condition
+from tams_common.model.values import READABLE
+from tams_common.objects.port import Condition
 from tams_common.objects.s3 import listing
 from tams_common.objects.s3.answers import asking
 from tams_common.objects.s3.bucket import Bucket
