@@ -180,6 +180,17 @@ async def test_equal_pages_are_equal_bytes(rig: Rig) -> None:
     assert (await rig.client.get(SEGMENTS)).body == (await rig.client.get(SEGMENTS)).body
 
 
+@rule("SEG-6", "PAG-10")
+async def test_a_page_goes_on_within_the_timerange_when_what_reached_into_it_is_gone(rig: Rig) -> None:
+    await rig.add("[5:0_15:0)", "[15:0_16:0)")
+    first = await rig.client.get(f"{SEGMENTS}?timerange=[10:0_20:0)&limit=1")
+    assert [item["timerange"] for item in first.json()] == ["[5:0_15:0)"]
+    await rig.client.delete(f"{SEGMENTS}?timerange=[5:0_15:0)", expect=204)
+    await rig.add("[6:0_7:0)", "[9:0_11:0)")
+    second = await rig.client.get(first.headers["link"].partition(">")[0].removeprefix("<"))
+    assert [item["timerange"] for item in second.json()] == ["[9:0_11:0)"]
+
+
 @st.composite
 def timeranges(draw: st.DrawFn) -> TimeRange:
     bounds = st.one_of(st.none(), st.integers(0, 40))

@@ -154,7 +154,8 @@ def _look(tx: Reader, query: SegmentQuery, *, head: Head) -> Look:
     low, high, start = None, wanted.end, wanted.start
     if high is not None and not wanted.includes_end:
         high -= 1
-    if start is not None and whole is not None and start >= whole.start and (after is None or query.reverse):
+    is_behind = after is not None and not query.reverse and start is not None and after.start >= start
+    if start is not None and whole is not None and start >= whole.start and not is_behind:
         reaching = floor(tx, head, at=start, object_id=query.object_id)
         reaches = reaching is not None and reaching.timerange().overlaps(wanted)
         low = reaching.start if reaching is not None and reaches else start + 1
