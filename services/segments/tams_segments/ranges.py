@@ -104,7 +104,7 @@ def accept_range(tx: Tx, job: RangeDeletion, *, after: int | None, tools: Tools)
     left = _left(tx, hiding(head, hidden), job=job, low=job.low if after is None else after + 1)
     if left is None:
         return None
-    hidden += [known for known in left_over if known.first < left.first or left.last < known.last]
+    hidden += [known for known in left_over if not left.takes_over(known, job.object_id)]
     if len(hidden) >= MOST_OPEN:
         raise Unavailable(f"{len(hidden)} deletions of flow {job.flow_id} are under way", retry_after=_RETRY)
     now = tools.clock()
@@ -164,6 +164,10 @@ class _Left(msgspec.Struct, frozen=True):
     first: int
     last: int
     remaining: TimeRange
+
+    def takes_over(self, known: Hidden, object_id: str | None) -> bool:
+        """Whether a request for what is left, of `object_id` where that is given, removes all that `known` hides."""
+        return self.first <= known.first and known.last <= self.last and object_id in (None, known.object_id)
 
 
 def _left(tx: Tx, head: Head, *, job: RangeDeletion, low: int) -> _Left | None:
