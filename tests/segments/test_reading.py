@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from tams_common.http.codec import encode_json
 from tams_common.ids import new_id
+from tams_common.store.sqlite import SqliteStore
 from tams_common.timerange import TimeRange
+from tests.common.store.sqlite_probe import count_near_steps
 from tests.conformance import rule
 from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, seconds, segment
+from tests.stores import on_sqlite_files
 
 SEGMENTS = f"/flows/{FLOW}/segments"
 MIXED = ["[0:0_1:0)", "[1:0_2:0]", "[3:0]", "[4:0_9:0)", "[9:0]", "[9:1_10:0)"]
@@ -178,6 +181,26 @@ async def test_verbose_storage_adds_what_the_backend_says_of_itself(rig: Rig) ->
 async def test_equal_pages_are_equal_bytes(rig: Rig) -> None:
     await rig.add(*seconds(0, 1, 2))
     assert (await rig.client.get(SEGMENTS)).body == (await rig.client.get(SEGMENTS)).body
+
+
+@on_sqlite_files
+async def test_the_segments_of_one_object_are_found_without_those_between_them(rig: Rig) -> None:
+    assert isinstance(rig.store, SqliteStore)
+    costs, steps = [], count_near_steps(rig.store)
+    for count, flow_id in ((1, FLOW), (3000, OTHER_FLOW)):
+        rig.catalog.put(flow_id)
+        names = await rig.add(*seconds(0, 4000), flow_id=flow_id)
+        again = [segment(names[0], timerange, ts_offset="4001:0") for timerange in seconds(4001)]
+        between = [
+            segment(names[1], timerange, ts_offset=f"{at - 4000}:0")
+            for at, timerange in enumerate(seconds(*range(5, 5 + count)), 5)
+        ]
+        await rig.client.post(f"/flows/{flow_id}/segments", [*again, *between])
+        steps.clear()
+        for query in ("", "reverse_order=true", "timerange=[3:0_5000:0)", "timerange=[3:0_5000:0)&reverse_order=true"):
+            await rig.timeranges(f"object_id={names[0]}&{query}", flow_id)
+        costs.append(len(steps))
+    assert costs[1] <= costs[0] + 1
 
 
 @rule("SEG-6", "PAG-10")

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from tams_common.ids import FlowId
-from tams_common.store import IsIn, Query, Reader, Store, eq
+from tams_common.store import IsIn, Query, Reader, Store
 from tams_common.timerange import EMPTY, ETERNITY, TimeRange
 from tams_segments.heads import density, extent
 from tams_segments.hiding import is_winding
@@ -162,7 +162,7 @@ def _look(tx: Reader, query: SegmentQuery, *, head: Head) -> Look:
     return Look(
         low=low,
         high=high,
-        where=() if query.object_id is None else (eq("object_id", query.object_id),),
+        object_id=query.object_id,
         after=None if after is None else after.start,
         limit=query.limit,
         reverse=query.reverse,

@@ -11,9 +11,8 @@ from tams_common.tags import TagQuery
 from tams_segments.flow_index import having
 from tams_segments.hiding import hidden_by
 from tams_segments.reading import TakesLonger
-from tams_segments.tables import HEADS, INIT_USES, SEGMENTS, Head, MediaObject
+from tams_segments.tables import BY_OBJECT, HEADS, INIT_USES, SEGMENTS, Head, MediaObject
 
-_BY_OBJECT: Final = ("object_id", "flow_id", "start_ns")
 _ANY: Final = TagQuery()
 _LAST: Final = 2**63 - 1
 _STEP: Final = 64
@@ -68,7 +67,7 @@ def _is_seen(tx: Reader, known: MediaObject, *, head: Head, patient: bool) -> bo
     hidden, after = hidden_by(head), None
     while True:
         where = (eq("object_id", known.id), eq("flow_id", head.flow_id))
-        query = Query(where, order=_BY_OBJECT, after=after, limit=_STEP)
+        query = Query(where, order=BY_OBJECT, after=after, limit=_STEP)
         rows: list[Any] = (page := tx.select(SEGMENTS, ("start_ns", "head_version"), query=query)).rows
         if any(not any(one.hides(row[0], version=row[1], object_id=known.id) for one in hidden) for row in rows):
             return True
@@ -96,7 +95,7 @@ def _media_users(tx: Reader, name: str, *, after: str | None) -> Iterator[str]:
     """Leaps over what is left of the last flow of each look: a flow may use an object any number of times."""
     while True:
         position = None if after is None else (name, after, _LAST)
-        query = Query((eq("object_id", name),), order=_BY_OBJECT, after=position, limit=_STEP)
+        query = Query((eq("object_id", name),), order=BY_OBJECT, after=position, limit=_STEP)
         page = tx.select(SEGMENTS, ("flow_id",), query=query)
         for (flow_id,) in page.rows:
             if flow_id != after:
