@@ -11,7 +11,8 @@ UNDER_WAY = {"id": "1", "status": "created"}
 
 
 class SegmentsStandIn:
-    """`deletion` is the status for the next deletions, but those of flows in `fails`; what was asked stands in `deletions` and `ranges`."""
+    """`deletion` is the status for the next deletions, but those of flows in `fails`; what was asked stands in
+    `deletions` and `ranges`."""
 
     def __init__(self) -> None:
         self.deletion = 204

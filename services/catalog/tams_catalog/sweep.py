@@ -35,7 +35,7 @@ class Deletions:
     async def sweep(self) -> None:
         """Goes over the flows that are hidden, but not gone; stops early when it cannot get on.
 
-        The next sweep begins behind the flow at which one has stopped: if it is that one's fault, others get their turn.
+        The next sweep begins behind the flow at which one has stopped: if that one is at fault, others get their turn.
         """
         after, self._stuck = self._stuck, None
         try:
