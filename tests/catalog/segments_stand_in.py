@@ -11,10 +11,12 @@ UNDER_WAY = {"id": "1", "status": "created"}
 
 
 class SegmentsStandIn:
-    """`deletion` is the status for the next deletions; what was asked stands in `deletions` and `ranges`."""
+    """`deletion` is the status for the next deletions, but those of flows in `fails`; what was asked stands in
+    `deletions` and `ranges`."""
 
     def __init__(self) -> None:
         self.deletion = 204
+        self.fails: set[str] = set()
         self.extent = "()"
         self.extent_status = 200
         self.deletions: list[tuple[str, str]] = []
@@ -31,7 +33,7 @@ class SegmentsStandIn:
         self.deletions.append((request.params["flow_id"], asked.incarnation))
         if self.deletion == 202:
             return json_response(UNDER_WAY, 202, headers={"location": LOCATION})
-        return Response(self.deletion)
+        return Response(500 if request.params["flow_id"] in self.fails else self.deletion)
 
     async def _extent(self, request: Request) -> Response:
         self.ranges.append(request.query)

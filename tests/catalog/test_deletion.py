@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tams_catalog.sweep import Deletions
 from tams_catalog.tables import COLLECTIONS, DELETIONS, FLOW_INDEX, FLOWS, SOURCE_INDEX, SOURCES
 from tams_common.http.codec import encode_json
 from tams_common.runtime.service import Behaviour
@@ -154,3 +155,21 @@ async def test_a_sweep_goes_through_more_than_one_batch(house: House) -> None:
     assert gone
     sweep.cancel()
     await asyncio.gather(sweep, return_exceptions=True)
+
+
+async def test_a_flow_that_cannot_be_deleted_holds_up_no_other(house: House) -> None:
+    house.segments.deletion = 503
+    for number in (1, 2, 3):
+        await house.client.put(f"/flows/{flow_id(number)}", video(number), expect=201)
+        await house.client.delete(f"/flows/{flow_id(number)}")
+    house.segments.deletion, house.segments.fails = 204, {flow_id(1)}
+    sweep = _sweep(house)
+    assert isinstance(sweep, Deletions)
+    for _ in range(2):
+        await sweep.sweep()
+    left = await house.store.read(lambda reader: reader.scan(DELETIONS, Query()).rows)
+    assert [row.flow_id for row in left] == [flow_id(1)]
+    house.segments.fails.clear()
+    for _ in range(2):
+        await sweep.sweep()
+    assert await _rows(house) == 0

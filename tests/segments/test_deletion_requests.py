@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from tams_common.ids import Incarnation
-from tams_common.store import Query
+from tams_common.store import Query, Tx
 from tams_segments.config import SegmentsConfig
-from tams_segments.tables import DELETION_REQUESTS, HEADS, SEGMENTS, DeletionRow
+from tams_segments.tables import DELETION_REQUESTS, HEADS, SEGMENTS
 from tests.common.http_client import BASE_URL
 from tests.conformance import rule
 from tests.segments.rig import FACTS, FLOW, OTHER_FLOW, Rig, object_id, running, seconds, segment
@@ -64,6 +64,17 @@ async def finish(rig: Rig) -> None:
     """Lets the worker do all that it can."""
     while await rig.worker.sweep():
         pass
+
+
+async def spoil(rig: Rig, body: dict[str, Any]) -> None:
+    """Makes a request one that cannot be done."""
+
+    def write(tx: Tx) -> None:
+        row = tx.get(DELETION_REQUESTS, (body["id"],))
+        assert row is not None
+        tx.update(DELETION_REQUESTS, [replace(row, facts=b"{")])
+
+    await rig.store.run(write)
 
 
 @rule("DEL-1", "DEL-2", "DEL-3", "DEL-4", "DEL-5", "SGD-3")
@@ -347,11 +358,7 @@ async def test_one_that_fails_says_so_and_holds_up_no_other(rig: Rig, spec: Spec
     body = await request_of(rig)
     other = (await rig.client.delete(f"/flows/{OTHER_FLOW}/segments", expect=202)).json()
 
-    def spoil(row: DeletionRow | None) -> list[DeletionRow]:
-        assert row is not None
-        return [replace(row, facts=b"{")]
-
-    await rig.store.run(lambda tx: tx.update(DELETION_REQUESTS, spoil(tx.get(DELETION_REQUESTS, (body["id"],)))))
+    await spoil(rig, body)
     await finish(rig)
     found = await shown(rig, body)
     spec.schema("deletion-request").validate(found)
@@ -362,3 +369,18 @@ async def test_one_that_fails_says_so_and_holds_up_no_other(rig: Rig, spec: Spec
     assert await stored(rig) == 3
     again = await request_of(rig)
     assert again["timerange_remaining"]
+
+
+async def test_what_one_that_failed_was_to_delete_stays_hidden_when_an_object_of_it_is_deleted(rig: Rig) -> None:
+    await rig.add(*seconds(*range(10)))
+    await rig.allocate("x")
+    items = [segment("x", f"[{start}:0_{start + 1}:0)", ts_offset=f"{start}:0") for start in (-3, -2, -1, 20)]
+    await rig.client.post(SEGMENTS_PATH, items)
+    body = await request_of(rig, "timerange=[1:0_9:0)")
+    await spoil(rig, body)
+    await finish(rig)
+    assert (await shown(rig, body))["status"] == "error"
+    await request_of(rig, "object_id=x")
+    assert await rig.timeranges() == seconds(0, 9)
+    await finish(rig)
+    assert await rig.timeranges() == seconds(0, 9)

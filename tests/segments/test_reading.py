@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from tams_common.http.codec import encode_json
 from tams_common.ids import new_id
+from tams_common.store.sqlite import SqliteStore
 from tams_common.timerange import TimeRange
+from tests.common.store.sqlite_probe import count_near_steps
 from tests.conformance import rule
 from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, seconds, segment
+from tests.stores import on_sqlite_files
 
 SEGMENTS = f"/flows/{FLOW}/segments"
 MIXED = ["[0:0_1:0)", "[1:0_2:0]", "[3:0]", "[4:0_9:0)", "[9:0]", "[9:1_10:0)"]
@@ -178,6 +181,37 @@ async def test_verbose_storage_adds_what_the_backend_says_of_itself(rig: Rig) ->
 async def test_equal_pages_are_equal_bytes(rig: Rig) -> None:
     await rig.add(*seconds(0, 1, 2))
     assert (await rig.client.get(SEGMENTS)).body == (await rig.client.get(SEGMENTS)).body
+
+
+@on_sqlite_files
+async def test_the_segments_of_one_object_are_found_without_those_between_them(rig: Rig) -> None:
+    assert isinstance(rig.store, SqliteStore)
+    costs, steps = [], count_near_steps(rig.store)
+    for count, flow_id in ((1, FLOW), (3000, OTHER_FLOW)):
+        rig.catalog.put(flow_id)
+        names = await rig.add(*seconds(0, 4000), flow_id=flow_id)
+        again = [segment(names[0], timerange, ts_offset="4001:0") for timerange in seconds(4001)]
+        between = [
+            segment(names[1], timerange, ts_offset=f"{at - 4000}:0")
+            for at, timerange in enumerate(seconds(*range(5, 5 + count)), 5)
+        ]
+        await rig.client.post(f"/flows/{flow_id}/segments", [*again, *between])
+        steps.clear()
+        for query in ("", "reverse_order=true", "timerange=[3:0_5000:0)", "timerange=[3:0_5000:0)&reverse_order=true"):
+            await rig.timeranges(f"object_id={names[0]}&{query}", flow_id)
+        costs.append(len(steps))
+    assert costs[1] <= costs[0] + 1
+
+
+@rule("SEG-6", "PAG-10")
+async def test_a_page_goes_on_within_the_timerange_when_what_reached_into_it_is_gone(rig: Rig) -> None:
+    await rig.add("[5:0_15:0)", "[15:0_16:0)")
+    first = await rig.client.get(f"{SEGMENTS}?timerange=[10:0_20:0)&limit=1")
+    assert [item["timerange"] for item in first.json()] == ["[5:0_15:0)"]
+    await rig.client.delete(f"{SEGMENTS}?timerange=[5:0_15:0)", expect=204)
+    await rig.add("[6:0_7:0)", "[9:0_11:0)")
+    second = await rig.client.get(first.headers["link"].partition(">")[0].removeprefix("<"))
+    assert [item["timerange"] for item in second.json()] == ["[9:0_11:0)"]
 
 
 @st.composite

@@ -16,9 +16,12 @@ from tams_common.events import Draft, Subject, flow_created, flow_deleted, flow_
 from tams_common.http.codec import encode_json
 from tams_common.ids import EventId, FlowId, Incarnation, SourceId, new_id
 from tams_common.inbox import Subscription
+from tams_common.store import Reader
 from tams_segments import flow_index
 from tams_segments.config import SegmentsConfig
-from tams_segments.tables import FLOWS
+from tams_segments.reading import TakesLonger
+from tams_segments.references import FlowPage, Wanted, flows_of
+from tams_segments.tables import FLOWS, OBJECTS
 from tests.common.eventually import eventually
 from tests.conformance import rule
 from tests.segments.rig import FLOW, SOURCE, Rig, object_id, running, segment
@@ -238,3 +241,27 @@ async def test_references_that_are_being_deleted_are_not_shown(tmp_path: Path) -
         incarnation = {"incarnation": rig.catalog.flows[flows[2]].incarnation}
         await rig.client.send("PUT", f"/internal/flows/{flows[2]}/deletion", body=encode_json(incarnation), expect=202)
         assert await shown(rig) == []
+
+
+async def test_what_takes_many_looks_is_not_done_where_others_wait_for_it(tmp_path: Path) -> None:
+    async with running(tmp_path, config=SegmentsConfig(delete_budget=0, delete_batch=2)) as rig:
+        flows = [flow(number) for number in range(1, 66)]
+        await used_by(rig, *flows)
+
+        async def looked(limit: int) -> list[str]:
+            def look(tx: Reader) -> FlowPage:
+                known = tx.get(OBJECTS, (A,))
+                assert known is not None
+                return flows_of(tx, known, wanted=Wanted(limit), patient=False)
+
+            return list((await rig.store.read(look)).flows)
+
+        assert await looked(3) == flows[:3]
+        with pytest.raises(TakesLonger):
+            await looked(1000)
+        items = [segment(A, f"[{at}:0_{at + 1}:0)", ts_offset=f"{at}:0") for at in range(3, 100)]
+        await rig.client.post(f"/flows/{flows[0]}/segments", items)
+        await rig.client.delete(f"/flows/{flows[0]}/segments?timerange=_90:0)", expect=202)
+        with pytest.raises(TakesLonger):
+            await looked(3)
+        assert await shown(rig) == flows

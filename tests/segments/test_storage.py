@@ -1,9 +1,14 @@
 """POST storage and GET storage-backends (STO, STB)."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from tams_common.ids import FlowId, new_id
+from tams_common.objects.local.signing import Mac
+from tams_segments.allocating import Allocator
+from tams_segments.requests import StoragePost
 from tests.conformance import rule
 from tests.segments.rig import FLOW, OTHER_FLOW, Rig, object_id, running, segment
 
@@ -39,6 +44,37 @@ async def test_named_objects_are_new_or_nothing_happens(rig: Rig) -> None:
     again = await rig.client.post(STORAGE, {"object_ids": ["new", "ü"]}, expect=400)
     assert "already exist" in again.json()["message"]
     await rig.client.post(STORAGE, {"object_ids": ["new"]})
+
+
+async def test_thousands_of_objects_leave_turns_for_others(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, most, sign = 0, 0, Mac.of
+
+    def drawn() -> str:
+        nonlocal made
+        made += 1
+        return new_id()
+
+    def signed(mac: Mac, key: str) -> str:
+        nonlocal made
+        made += 1
+        return sign(mac, key)
+
+    async def others() -> None:
+        nonlocal made, most
+        while True:
+            most, made = max(most, made), 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Mac, "of", signed)
+    allocator = Allocator(rig.store, [rig.objects], clock=rig.clock, new_id=drawn, lifetime=600)
+    wanted = StoragePost(object_ids=tuple(new_id() for _ in range(5000)))
+    task = asyncio.create_task(others())
+    places = await allocator.allocate(
+        FlowId(FLOW), wanted, container="video/mp2t", count=1, base_url="http://tams.test"
+    )
+    task.cancel()
+    assert [place.object_id for place in places.media_objects] == list(wanted.object_ids or ())
+    assert 0 < most <= 1000
 
 
 @rule("STO-8", "STO-10", "INI-3", "INI-13")

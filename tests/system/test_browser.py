@@ -1,6 +1,9 @@
-"""A browser follows the store: a page of another origin, with the browser's own EventSource."""
+"""A browser at the store: pages of another origin follow it by an EventSource, and upload media that is verified."""
 
 import asyncio
+import base64
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -13,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from tests.common.eventually import eventually
+from tests.conformance import rule
 from tests.system import words
 from tests.system.api import Api
 from tests.system.processes import TOKEN
@@ -21,20 +25,24 @@ CHROMIUM = shutil.which("chromium")
 EVENTS = Path(__file__).parents[2] / "docs" / "events.md"
 FOLLOW = re.search(r"^function follow.*?^}$", EVENTS.read_text(), re.MULTILINE | re.DOTALL)
 """What a page that follows the store is told to do."""
-PAGE = """<!doctype html><script>
-const tell = (what) => fetch("/told", {method: "POST", body: JSON.stringify(what)});
+TELL = """const tell = (what) => fetch("/told", {method: "POST", body: JSON.stringify(what)});"""
+LISTEN = """
 const source = new EventSource("URL");
 source.onopen = () => tell({id: "", event: "open", data: ""});
 for (const type of ["sources/created", "flows/created", "flows/deleted"])
   source.addEventListener(type, (event) => tell({id: event.lastEventId, event: event.type, data: event.data}));
-</script>"""
-PERSISTENT = """<!doctype html><script>
-const tell = (what) => fetch("/told", {method: "POST", body: JSON.stringify(what)});
+"""
+PERSISTENT = """
 FOLLOW
 follow("URL", {
   "flows/created": ({flow}) => tell({id: flow.id, event: "flows/created", data: ""}),
 }, () => tell({id: "", event: "load", data: ""}));
-</script>"""
+"""
+UPLOAD = """
+fetch("URL", {method: "PUT", headers: HEADERS, body: "media"}).then(
+  ({headers}) => tell({id: headers.get("etag"), event: "stored", data: headers.get("x-amz-checksum-sha256")}),
+  (error) => tell({id: "", event: "refused", data: String(error)}));
+"""
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -43,7 +51,7 @@ pytestmark = [
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What the page was told by its EventSource."""
+    """What the page was told by the store."""
 
     id: str
     event: str
@@ -86,8 +94,8 @@ class Door:
 
 
 @asynccontextmanager
-async def browsing(page: str, scratch: Path, *, door: Door | None = None) -> AsyncIterator[list[Told]]:
-    """Chromium on `page`, whose own server has `door` at `/events`; what the page hears."""
+async def browsing(script: str, scratch: Path, *, door: Door | None = None) -> AsyncIterator[list[Told]]:
+    """Chromium on a page with `script`, whose own server has `door` at `/events`; what the page hears."""
     told: list[Told] = []
 
     async def serve(request: web.BaseRequest) -> web.StreamResponse:
@@ -96,7 +104,7 @@ async def browsing(page: str, scratch: Path, *, door: Door | None = None) -> Asy
         if request.method == "POST":
             told.append(msgspec.json.decode(await request.read(), type=Told))
             return web.Response(status=204)
-        return web.Response(text=page, content_type="text/html")
+        return web.Response(text=f"<!doctype html><script>{TELL}{script}</script>", content_type="text/html")
 
     runner = web.ServerRunner(web.Server(serve, handler_cancellation=True))
     await runner.setup()
@@ -121,7 +129,7 @@ async def browsing(page: str, scratch: Path, *, door: Door | None = None) -> Asy
 
 async def test_a_page_follows_the_store(memory_api: Api, tmp_path: Path) -> None:
     url = f"{memory_api.url}/events?access_token={TOKEN}"
-    async with browsing(PAGE.replace("URL", url), tmp_path) as told:
+    async with browsing(LISTEN.replace("URL", url), tmp_path) as told:
         await eventually(lambda: [item.event for item in told] == ["open"])
         flow_id = await words.make_flow(memory_api)
         await eventually(lambda: {item.event for item in told[1:]} == {"sources/created", "flows/created"})
@@ -134,10 +142,10 @@ async def test_a_page_follows_the_store(memory_api: Api, tmp_path: Path) -> None
 async def test_a_page_that_does_as_it_is_told_outlives_refusals(memory_api: Api, tmp_path: Path) -> None:
     """An EventSource alone would give up at the first 503."""
     assert FOLLOW is not None
-    page = PERSISTENT.replace("FOLLOW", FOLLOW[0]).replace("URL", "/events?")
+    script = PERSISTENT.replace("FOLLOW", FOLLOW[0]).replace("URL", "/events?")
     door = Door(f"{memory_api.url}/events?access_token={TOKEN}")
     door.shut = True
-    async with browsing(page, tmp_path, door=door) as told:
+    async with browsing(script, tmp_path, door=door) as told:
         await eventually(lambda: door.refused == 2)
         assert told == []
         door.shut = False
@@ -150,3 +158,16 @@ async def test_a_page_that_does_as_it_is_told_outlives_refusals(memory_api: Api,
         door.shut = False
         await eventually(lambda: [item.id for item in told[1:]] == flows)
         assert [item.event for item in told] == ["load", "flows/created", "flows/created"]
+
+
+@rule("INT-3", "STO-20")
+async def test_a_page_has_its_upload_verified(memory_api: Api, tmp_path: Path) -> None:
+    flow = await words.make_flow(memory_api)
+    (item,) = await words.allocate(memory_api, flow, count=1)
+    put_url = item["put_url"]
+    sha = base64.b64encode(hashlib.sha256(b"media").digest()).decode()
+    headers = {"Content-Type": put_url["content-type"], "x-amz-checksum-sha256": sha}
+    script = UPLOAD.replace("URL", put_url["url"]).replace("HEADERS", json.dumps(headers))
+    async with browsing(script, tmp_path) as told:
+        await eventually(lambda: bool(told))
+        assert told == [Told(f'"{hashlib.md5(b"media").hexdigest()}"', "stored", sha)]

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
+from tams_common.model.values import CHECKSUMS, READABLE
 from tests.conformance import rule
 from tests.system import words
 from tests.system.api import Api, escaped
@@ -22,6 +23,7 @@ ORIGIN = {"Origin": "https://player.test"}
 EXPOSED = {
     *("link", "location", "etag", "retry-after", "x-request-id", "content-range"),
     *("x-paging-limit", "x-paging-nextkey", "x-paging-count", "x-paging-reverse-order", "x-paging-timerange"),
+    *(name.lower() for name in READABLE),
 }
 PROXIED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "media.test:8443", "X-Forwarded-Prefix": "/a/b/"}
 
@@ -131,14 +133,14 @@ async def test_urls_are_presigned_unless_none_are_wanted(memory_api: Api) -> Non
     assert not bare.get("get_urls")
 
 
-@rule("GEN-17")
+@rule("GEN-17", "INT-3")
 async def test_browsers_upload_and_play(memory_api: Api) -> None:
     """Preflight and request of each step, from a page of another origin, without credentials on media."""
     flow = await words.make_flow(memory_api)
     (item,) = await words.allocate(memory_api, flow, count=1)
     put_url, data = item["put_url"], b"0123456789"
     sha = base64.b64encode(hashlib.sha256(data).digest()).decode()
-    await preflight(memory_api, put_url["url"], method="PUT", headers="content-type,x-amz-checksum-sha256")
+    await preflight(memory_api, put_url["url"], method="PUT", headers=",".join(("content-type", *CHECKSUMS)))
     upload = ORIGIN | {"Content-Type": put_url["content-type"], "x-amz-checksum-sha256": sha, "Authorization": ""}
     stored = await memory_api.call("PUT", put_url["url"], data=data, headers=upload)
     assert stored.headers["Access-Control-Allow-Origin"] == "*"
@@ -152,6 +154,7 @@ async def test_browsers_upload_and_play(memory_api: Api) -> None:
     assert (part.status, part.body, part.headers["Content-Range"]) == (206, b"234", "bytes 2-4/10")
     head = await memory_api.call("HEAD", url, headers=ORIGIN)
     assert head.headers["Content-Length"] == "10"
+    assert [answer.headers["x-amz-checksum-sha256"] for answer in (stored, part, head)] == [sha] * 3
     for answer in (stored, part, head, await memory_api.get("/flows", headers=ORIGIN)):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         exposed = {name.strip().lower() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}

@@ -27,6 +27,20 @@ MEDIA_TYPE: Final = (
 )
 """The stricter pattern of what clients ask for and announce (s/mime-type): known top-level types, no parameters."""
 
+CHECKSUMS: Final = (
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+)
+"""Headers by which clients have uploads checked, and are told the sums of what is stored (INT-2)."""
+READABLE: Final = (
+    *("Accept-Ranges", "Content-Length", "Content-Range", "Content-Type", "ETag", "Last-Modified"),
+    *CHECKSUMS,
+)
+"""Headers of answers with media that pages of other origins may read, wherever the media is."""
+
 Tags: TypeAlias = dict[str, str | tuple[str, ...]]
 """Freeform names; each value is a string or a list of strings (TAG-1)."""
 

@@ -4,6 +4,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from tams_common.objects.port import Owner
+
 Kind: TypeAlias = Literal["missing", "damaged", "orphaned", "abandoned"]
 
 
@@ -75,3 +77,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     grace: int
     repair: bool = False
     force: bool = False
+
+
+def whose(found: Owner, ours: Owner) -> str:
+    """Words for a mark that is not ours."""
+    if found.store == ours.store:
+        return f"backend {found.backend} of this store"
+    return f"another store ({found.store}; this one is {ours.store or 'yet to be started'})"

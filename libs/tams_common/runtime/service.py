@@ -14,7 +14,7 @@ from tams_common.http.transport import App, Transport
 from tams_common.ids import IdSource
 from tams_common.objects import Objects
 from tams_common.objects.checking import Options, Report
-from tams_common.store import Store
+from tams_common.store import Reader, Store
 from tams_common.store.table import AnyTable
 
 C = TypeVar("C", bound=msgspec.Struct)
@@ -69,10 +69,18 @@ class StorageCheck(Protocol):
     ) -> Report: ...
 
 
+class Keeper(msgspec.Struct, frozen=True):
+    """What the service that keeps media tells `tams storage`: `check` compares tables and bytes, `store_id` reads what
+    the marks of this store have as its id, None before the first start."""
+
+    check: StorageCheck
+    store_id: Callable[[Reader], str | None]
+
+
 class Service(msgspec.Struct, Generic[C], frozen=True):
     """The one object that a service's `service` module exports, found by the entry point group `tams.services`.
 
-    `check_storage` is what `tams storage check` runs, for the service that keeps media.
+    `keeper` is there if the service keeps media.
     """
 
     name: str
@@ -81,7 +89,7 @@ class Service(msgspec.Struct, Generic[C], frozen=True):
     tables: tuple[AnyTable, ...] = ()
     peers: tuple[str, ...] = ()
     uses_objects: bool = False
-    check_storage: StorageCheck | None = None
+    keeper: Keeper | None = None
 
 
 AnyService: TypeAlias = Service[Any]

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import click
@@ -14,10 +15,11 @@ from tams_common.errors import StartRefused
 from tams_common.objects.checking import Finding, Kind, Options, Report, Sums
 from tams_common.runtime import registry
 from tams_common.runtime.aligned import print_aligned
-from tams_common.runtime.service import AnyService, StorageCheck
+from tams_common.runtime.service import Keeper
+from tams_common.store import Store
 
-_STORE = click.option("--store", default=None, metavar="URL", help="Where the tables are; otherwise TAMS_STORE_URL.")
-_OBJECTS = click.option("--objects", default=None, metavar="URL", help="The backends; otherwise TAMS_OBJECTS_URL.")
+STORE = click.option("--store", default=None, metavar="URL", help="Where the tables are; otherwise TAMS_STORE_URL.")
+OBJECTS = click.option("--objects", default=None, metavar="URL", help="The backends; otherwise TAMS_OBJECTS_URL.")
 _TITLES: Final = (
     *("backend", "id", "instances", "stored", "bytes", "missing", "damaged", "orphaned", "abandoned", "removed"),
     *("waiting", "young", "foreign", "unfinished"),
@@ -36,8 +38,8 @@ _SHOWN: Final = 100
 
 
 @click.command()
-@_STORE
-@_OBJECTS
+@STORE
+@OBJECTS
 @click.option("--repair", is_flag=True, help="Remove orphaned bytes that are old enough, and abandoned uploads.")
 @click.option("--force", is_flag=True, help="With --repair: also where that is more than a tenth of all objects.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
@@ -51,9 +53,7 @@ def check(store: str | None, objects: str | None, *, repair: bool, force: bool, 
     """
     if force and not repair:
         raise click.UsageError("--force goes with --repair")
-    given = {"TAMS_STORE_URL": store, "TAMS_OBJECTS_URL": objects}
-    environ = dict(os.environ) | {name: url for name, url in given.items() if url}
-    report = asyncio.run(_check(read(Common, "TAMS_", environ=environ), repair=repair, force=force))
+    report = asyncio.run(_check(common_of(objects, store=store), repair=repair, force=force))
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:
@@ -62,30 +62,41 @@ def check(store: str | None, objects: str | None, *, repair: bool, force: bool, 
         raise SystemExit(1)
 
 
-async def _check(common: Common, *, repair: bool, force: bool) -> Report:
+def common_of(objects: str | None, *, store: str | None = None) -> Common:
+    """The configuration, with what the command line says in place of the environment."""
+    given = {"TAMS_STORE_URL": store, "TAMS_OBJECTS_URL": objects}
+    return read(Common, "TAMS_", environ=dict(os.environ) | {name: url for name, url in given.items() if url})
+
+
+@asynccontextmanager
+async def media_tables(common: Common) -> AsyncIterator[tuple[Keeper, Store]]:
+    """The keeper of media and its tables; raises `StartRefused` or `Unavailable` when they cannot be read."""
     from tams_common.runtime import wiring
 
-    service, check_storage = _service()
-    async with AsyncExitStack() as stack:
-        store = wiring.make_store(common, service.name, tables=service.tables)
-        backends = wiring.make_objects(common)
-        await store.open()
-        stack.push_async_callback(store.close)
-        for objects in backends:
-            await objects.open()
-            stack.push_async_callback(objects.close)
+    service = next((service for service in registry.load_all() if service.keeper is not None), None)
+    if service is None or service.keeper is None:
+        raise StartRefused("no installed service keeps media objects: install tams-segments")
+    store = wiring.make_store(common, service.name, tables=service.tables)
+    await store.open()
+    try:
         missing = await store.unmigrated()
         if missing:
             raise StartRefused(f"tables are not migrated: {', '.join(missing)}; run `tams tables migrate`")
+        yield service.keeper, store
+    finally:
+        await store.close()
+
+
+async def _check(common: Common, *, repair: bool, force: bool) -> Report:
+    from tams_common.runtime import wiring
+
+    async with media_tables(common) as (keeper, store), AsyncExitStack() as stack:
+        backends = wiring.make_objects(common)
+        for objects in backends:
+            await objects.open()
+            stack.push_async_callback(objects.close)
         options = Options(grace=common.min_object_timeout, repair=repair, force=force)
-        return await check_storage(store, backends, options=options, clock=system_clock)
-
-
-def _service() -> tuple[AnyService, StorageCheck]:
-    for service in registry.load_all():
-        if service.check_storage is not None:
-            return service, service.check_storage
-    raise StartRefused("no installed service keeps media objects: install tams-segments")
+        return await keeper.check(store, backends, options=options, clock=system_clock)
 
 
 def _print(report: Report) -> None:

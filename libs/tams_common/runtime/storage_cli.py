@@ -1,22 +1,21 @@
 """`tams storage`: what an operator does with the storage backends of media."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 import click
 
-from tams_common.config import Common, read
+from tams_common.config import Common
 from tams_common.errors import StartRefused, Unavailable
 from tams_common.objects import Backend, Objects
+from tams_common.objects.checking import whose
 from tams_common.objects.port import Condition, Owner, Prepares
 from tams_common.runtime.aligned import print_aligned
-from tams_common.runtime.storage_check_cli import check
+from tams_common.runtime.storage_check_cli import OBJECTS, STORE, check, common_of, media_tables
 
 _Work: TypeAlias = Callable[[Prepares], Awaitable[Condition]]
 
-_OBJECTS = click.option("--objects", default=None, metavar="URL", help="The backends; otherwise TAMS_OBJECTS_URL.")
 _TITLES: Final = ("backend", "id", "default", "place", "state", "browsers", "old versions", "marked by")
 _GOOD: Final = frozenset({"ready", "created"})
 
@@ -30,41 +29,72 @@ storage.add_command(check)
 
 
 @storage.command()
-@_OBJECTS
+@OBJECTS
 @click.option("--create", is_flag=True, help="Also make the buckets that are absent.")
 def init(objects: str | None, *, create: bool) -> None:
     """Let browsers into the buckets as their `cors_origins` say, and check that all can be used; may be repeated."""
-    _print(_on_backends(objects, lambda opened: opened.prepare(create=create)))
+    _print(_on_backends(common_of(objects), lambda opened: opened.prepare(create=create)), ours=None)
 
 
 @storage.command()
-@_OBJECTS
-def status(objects: str | None) -> None:
-    """Show whether the backends can be used, and what differs from their declaration."""
-    _print(_on_backends(objects, lambda opened: opened.condition()))
+@STORE
+@OBJECTS
+def status(store: str | None, objects: str | None) -> None:
+    """Show whether the backends can be used and bear the mark of this store, and what differs from their declaration.
+
+    Where the tables cannot be read, marks are shown, but not judged.
+    """
+    common = common_of(objects, store=store)
+    found = _on_backends(common, lambda opened: opened.condition())
+    marked = any(condition.owner for _, condition in found)
+    _print(found, ours=asyncio.run(_store_id(common)) if marked else None)
 
 
-def _print(found: list[tuple[Backend, Condition]]) -> None:
-    print_aligned(_TITLES, [_cells(backend, condition) for backend, condition in found])
-    bad = [backend.label or backend.id for backend, condition in found if condition.state not in _GOOD]
+async def _store_id(common: Common) -> str | None:
+    """The id of this store, empty before its first start; None, and said so, where the tables cannot be read."""
+    try:
+        async with media_tables(common) as (keeper, store):
+            return await store.read(keeper.store_id) or ""
+    except (StartRefused, Unavailable) as error:
+        click.echo(f"whether marks are this store's cannot be told: {error.detail}", err=True)
+        return None
+
+
+def _print(found: list[tuple[Backend, Condition]], *, ours: str | None) -> None:
+    """`ours` is the id of this store, None where that is not known."""
+    print_aligned(_TITLES, [_cells(backend, condition, ours=ours) for backend, condition in found])
+    bad = [_name(backend) for backend, condition in found if condition.state not in _GOOD]
     if bad:
         raise Unavailable(f"these backends cannot be used: {', '.join(bad)}")
+    foreign = [_name(backend) for backend, condition in found if _is_foreign(backend, condition.owner, ours=ours)]
+    if foreign:
+        raise Unavailable(f"these backends bear a mark that is not this store's for them: {', '.join(foreign)}")
 
 
-def _cells(backend: Backend, condition: Condition) -> tuple[str, ...]:
+def _name(backend: Backend) -> str:
+    return backend.label or backend.id
+
+
+def _cells(backend: Backend, condition: Condition, *, ours: str | None) -> tuple[str, ...]:
     default = "yes" if backend.default_storage else ""
     told = (condition.place, condition.state, condition.cors, condition.versions)
-    return (backend.label or "", backend.id, default, *told, _marked(backend, condition.owner))
+    return (backend.label or "", backend.id, default, *told, _marked(backend, condition.owner, ours=ours))
 
 
-def _marked(backend: Backend, owner: Owner | None) -> str:
+def _marked(backend: Backend, owner: Owner | None, *, ours: str | None) -> str:
     """Whose mark a backend bears: several stores or backends must not share a place."""
     if owner is None:
         return ""
-    return f"store {owner.store}" + (f" as backend {owner.backend}" if owner.backend != backend.id else "")
+    if ours is None:
+        return f"store {owner.store}" + (f" as backend {owner.backend}" if owner.backend != backend.id else "")
+    return whose(owner, Owner(ours, backend.id)) if _is_foreign(backend, owner, ours=ours) else "this store"
 
 
-def _on_backends(url: str | None, work: _Work) -> list[tuple[Backend, Condition]]:
+def _is_foreign(backend: Backend, owner: Owner | None, *, ours: str | None) -> bool:
+    return ours is not None and owner is not None and owner != Owner(ours, backend.id)
+
+
+def _on_backends(common: Common, work: _Work) -> list[tuple[Backend, Condition]]:
     from tams_common.runtime import wiring
 
     async def use(objects: Objects) -> tuple[Backend, Condition]:
@@ -84,5 +114,4 @@ def _on_backends(url: str | None, work: _Work) -> list[tuple[Backend, Condition]
     async def use_all() -> list[tuple[Backend, Condition]]:
         return [await use(objects) for objects in wiring.make_objects(common)]
 
-    common = read(Common, "TAMS_", environ=dict(os.environ) | ({"TAMS_OBJECTS_URL": url} if url else {}))
     return asyncio.run(use_all())

@@ -118,6 +118,12 @@ class Layout(Generic[R]):
             self._orders[order] = total
         return total
 
+    def projection_of(self, order: tuple[str, ...]) -> Projection | None:
+        """The projection in whose order `order` is, which is total; None for the table's own, and for any other."""
+        if order == self.total_order(()):
+            return None
+        return next((each for each in self.table.projections if self.total_order(each.columns) == order), None)
+
 
 AnyLayout: TypeAlias = Layout[Any]
 

@@ -3,18 +3,22 @@
 from typing import Final
 
 from tams_common.http.message import Response
+from tams_common.model.values import CHECKSUMS, READABLE
 
-EXPOSED: Final = (
-    "Link, Location, ETag, Retry-After, X-Request-ID, X-Paging-Limit, X-Paging-NextKey, X-Paging-Count, "
-    "X-Paging-Reverse-Order, X-Paging-Timerange, Accept-Ranges, Content-Range"
+EXPOSED: Final = ", ".join(
+    (
+        *("Link", "Location", "Retry-After", "X-Request-ID", "X-Paging-Limit", "X-Paging-NextKey", "X-Paging-Count"),
+        *("X-Paging-Reverse-Order", "X-Paging-Timerange", *READABLE),
+    )
 )
-"""By name, because `*` does not count for requests with credentials."""
-_ALLOWED_HEADERS: Final = (
-    "Authorization, Content-Type, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, If-Range, Range, "
-    "X-Request-ID, Idempotency-Key, Last-Event-ID, "
-    "Content-MD5, X-Amz-Checksum-CRC32, X-Amz-Checksum-SHA1, X-Amz-Checksum-SHA256"
+"""By name, because `*` does not count for requests with credentials; of media the same as from a bucket."""
+_ALLOWED_HEADERS: Final = ", ".join(
+    (
+        *("Authorization", "Content-Type", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"),
+        *("If-Range", "Range", "X-Request-ID", "Idempotency-Key", "Last-Event-ID", "Content-MD5", *CHECKSUMS),
+    )
 )
-"""By name, as `*` does not cover `Authorization`; the last line is for uploads that are to be checked (INT-2)."""
+"""By name, as `*` does not cover `Authorization`; of an upload's checksums all, so that pages hear which are taken."""
 _MAX_AGE: Final = "7200"
 
 

@@ -24,6 +24,7 @@ class Deletions:
         self._store = store
         self._segments = segments
         self._interval = interval
+        self._stuck: FlowId | None = None
 
     async def run(self) -> None:
         """Sweeps every `interval` seconds until cancelled."""
@@ -32,15 +33,19 @@ class Deletions:
             await asyncio.sleep(self._interval)
 
     async def sweep(self) -> None:
-        """Goes once over the flows that are hidden, but not gone; stops early when it cannot get on."""
-        after: FlowId | None = None
+        """Goes over the flows that are hidden, but not gone; stops early when it cannot get on.
+
+        The next sweep begins behind the flow at which one has stopped: if that one is at fault, others get their turn.
+        """
+        after, self._stuck = self._stuck, None
         try:
             while waiting := await self._waiting(after):
                 for flow_id, incarnation in waiting:
+                    after = flow_id
                     await self._finish(flow_id, incarnation, context=Context())
-                after = waiting[-1][0]
         except _LATER as error:
-            _log.warning("deletions wait", reason=error.detail)
+            self._stuck = after
+            _log.warning("deletions wait", flow_id=after, reason=error.detail)
 
     async def begun(self, flow_id: FlowId, incarnation: Incarnation, *, context: Context) -> UnderWay | None:
         """Tries to finish a deletion right after it has begun, and tells of what segments has yet to do; where that

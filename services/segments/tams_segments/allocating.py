@@ -1,6 +1,9 @@
 """Allocating media objects: places to upload to before there is a segment (STO)."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -12,6 +15,12 @@ from tams_common.objects import Objects
 from tams_common.store import Store, Tx
 from tams_segments.requests import StoragePost
 from tams_segments.tables import ALLOCATIONS, OBJECTS, Allocation, MediaObject
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_STEP: Final = 500
+"""Objects after which others get their turn: a request may name tens of thousands."""
 
 
 class PutUrl(msgspec.Struct, frozen=True, rename={"content_type": "content-type"}):
@@ -59,8 +68,9 @@ class Allocator:
         )
         names = [self._new_id() for _ in range(count)] if wanted.object_ids is UNSET else wanted.object_ids
         now = self._clock()
-        rows = [
-            MediaObject(
+
+        def row(name: str) -> MediaObject:
+            return MediaObject(
                 id=name,
                 state="allocated",
                 created=now,
@@ -69,11 +79,15 @@ class Allocator:
                 storage_key=self._new_id(),
                 content_type=kind,
             )
-            for name in names
-        ]
+
+        rows = await _step_by_step(names, row)
         await self._store.run(lambda tx: self._insert(tx, rows, now=now))
         sign = objects.signer(base_url).put_url if presigned else lambda key, _: objects.plain_url(key)
-        return Places([Place(row.id, PutUrl(sign(row.storage_key or "", kind), kind), presigned) for row in rows])
+
+        def place(row: MediaObject) -> Place:
+            return Place(row.id, PutUrl(sign(row.storage_key or "", kind), kind), presigned)
+
+        return Places(await _step_by_step(rows, place))
 
     def _backend(self, wanted: StoragePost) -> Objects:
         if wanted.storage_id is UNSET:
@@ -92,6 +106,16 @@ class Allocator:
             raise InvalidInput(f"object_ids that already exist: {named} (STO-4)", field="$.object_ids")
         tx.insert(OBJECTS, rows)
         tx.insert(ALLOCATIONS, [Allocation(now + self._lifetime, row.id) for row in rows])
+
+
+async def _step_by_step(things: Iterable[T], make: Callable[[T], R]) -> list[R]:
+    """What `make` makes of each thing."""
+    made, left = list[R](), iter(things)
+    while some := list(islice(left, _STEP)):
+        made += map(make, some)
+        if len(some) == _STEP:
+            await asyncio.sleep(0)
+    return made
 
 
 def _presigned(objects: Objects, wanted: StoragePost) -> bool:

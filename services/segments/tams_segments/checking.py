@@ -14,11 +14,11 @@ from tams_common.clock import SECOND, Clock, date_time
 from tams_common.errors import Unavailable
 from tams_common.ids import is_uuid
 from tams_common.objects import Lists, Objects
-from tams_common.objects.checking import Finding, Kind, Options, Report, Sums
+from tams_common.objects.checking import Finding, Kind, Options, Report, Sums, whose
 from tams_common.objects.port import STALLED, Damaged, Entry, Owner, Unfinished
 from tams_common.store import Query, Reader, Store
 from tams_segments.copy_jobs import progress_of
-from tams_segments.identity import store_id, whose
+from tams_segments.identity import store_id
 from tams_segments.instances import controlled
 from tams_segments.tables import COPIES, GARBAGE, OBJECTS, ObjectState
 

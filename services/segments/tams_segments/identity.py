@@ -3,7 +3,6 @@
 from typing import Final
 
 from tams_common.ids import IdSource
-from tams_common.objects.port import Owner
 from tams_common.store import Reader, Tx
 from tams_segments.tables import IDENTITY, Identity
 
@@ -24,10 +23,3 @@ def settle_id(tx: Tx, new_id: IdSource) -> str:
     drawn = Identity(_STORE, new_id())
     tx.insert(IDENTITY, [drawn])
     return drawn.id
-
-
-def whose(found: Owner, ours: Owner) -> str:
-    """Words for a mark that is not ours."""
-    if found.store == ours.store:
-        return f"backend {found.backend} of this store"
-    return f"another store ({found.store}; this one is {ours.store or 'yet to be started'})"

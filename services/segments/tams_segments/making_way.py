@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tams_common.clock import later
-from tams_common.store import Page, Reader, Tx, eq, ge, le
+from tams_common.store import Page, Reader, Tx, ge, le
 from tams_common.store.where import Condition
 from tams_segments.heads import longest
 from tams_segments.hiding import Hidden, hidden_by
@@ -72,12 +72,10 @@ def _look(tx: Reader, flow_id: str, *, hidden: Hidden) -> Callable[[Look], Page[
     """Looks at nothing but what `hidden` hides."""
     where: tuple[Condition, ...] = (ge("start_ns", hidden.first), le("start_ns", hidden.last))
     where = (*where, le("head_version", hidden.up_to))
-    if hidden.object_id is not None:
-        where = (*where, eq("object_id", hidden.object_id))
 
     def look(look: Look) -> Page[Any]:
-        query = query_of(flow_id, msgspec.structs.replace(look, where=(*look.where, *where)))
-        return tx.select(SEGMENTS, COLUMNS, query=query)
+        narrowed = msgspec.structs.replace(look, where=(*look.where, *where), object_id=hidden.object_id)
+        return tx.select(SEGMENTS, COLUMNS, query=query_of(flow_id, narrowed))
 
     return look
 

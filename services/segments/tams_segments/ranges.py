@@ -15,8 +15,7 @@ from tams_common.errors import Unavailable
 from tams_common.ids import FlowId
 from tams_common.model.facts import FlowFacts
 from tams_common.outbox import stage
-from tams_common.store import Query, Tx, eq, ge, le
-from tams_common.store.where import Condition
+from tams_common.store import Tx, le
 from tams_common.timerange import MAX_NS, MIN_NS, TimeRange
 from tams_segments.deletion_requests import OPEN, Tools, finish, progress
 from tams_segments.heads import advanced
@@ -27,7 +26,7 @@ from tams_segments.runs import COLUMNS, Runs
 from tams_segments.tables import DELETION_REQUESTS, HEADS, SEGMENTS, DeletionRow, Head
 from tams_segments.telling import deleted
 from tams_segments.timeline import covers
-from tams_segments.visible import Look, visible
+from tams_segments.visible import Look, query_of, visible
 
 _RETRY: Final = 5
 """Seconds after which a flow with many open deletions may have room for another one."""
@@ -78,8 +77,8 @@ def remove_range(tx: Tx, job: RangeDeletion, *, after: int | None, tools: Tools)
     low = job.low if after is None else after + 1
     if head is None or low > job.high:
         return RangeBatch(None)
-    query = _query(job.flow_id, (low, job.high), object_id=job.object_id, limit=tools.batch)
-    page = tx.select(SEGMENTS, COLUMNS, query=query)
+    look = Look(low=low, high=job.high, object_id=job.object_id, limit=tools.batch)
+    page = tx.select(SEGMENTS, COLUMNS, query=query_of(job.flow_id, look))
     runs = Runs(
         page.rows,
         lambda segment, version: version <= job.up_to and covers(job.timerange, segment.span),
@@ -104,7 +103,7 @@ def accept_range(tx: Tx, job: RangeDeletion, *, after: int | None, tools: Tools)
     left = _left(tx, hiding(head, hidden), job=job, low=job.low if after is None else after + 1)
     if left is None:
         return None
-    hidden += [known for known in left_over if known.first < left.first or left.last < known.last]
+    hidden += [known for known in left_over if not left.takes_over(known, job.object_id)]
     if len(hidden) >= MOST_OPEN:
         raise Unavailable(f"{len(hidden)} deletions of flow {job.flow_id} are under way", retry_after=_RETRY)
     now = tools.clock()
@@ -136,8 +135,8 @@ def advance_range(tx: Tx, row: DeletionRow, *, tools: Tools) -> DeletionRow | No
     if head is None or entry is None:
         finish(tx, row, tools=tools)
         return None
-    query = _query(row.flow_id, (entry.first, entry.last), object_id=entry.object_id, limit=tools.batch)
-    page = tx.select(SEGMENTS, COLUMNS, query=query)
+    look = Look(low=entry.first, high=entry.last, object_id=entry.object_id, limit=tools.batch)
+    page = tx.select(SEGMENTS, COLUMNS, query=query_of(row.flow_id, look))
     runs = Runs(
         page.rows,
         lambda segment, version: entry.hides(segment.span.start, version=version, object_id=segment.object_id),
@@ -165,16 +164,19 @@ class _Left(msgspec.Struct, frozen=True):
     last: int
     remaining: TimeRange
 
+    def takes_over(self, known: Hidden, object_id: str | None) -> bool:
+        """Whether a request for what is left, of `object_id` where that is given, removes all that `known` hides."""
+        return self.first <= known.first and known.last <= self.last and object_id in (None, known.object_id)
+
 
 def _left(tx: Tx, head: Head, *, job: RangeDeletion, low: int) -> _Left | None:
     """What is to be seen of the range from `low` on: of what starts there only the last can reach beyond its end."""
-    where = () if job.object_id is None else (eq("object_id", job.object_id),)
-    look = Look(low=low, high=job.high, where=where, limit=2, reverse=True)
+    look = Look(low=low, high=job.high, object_id=job.object_id, limit=2, reverse=True)
     spans = [span_of_cells(row) for row in visible(tx, head, columns=SPAN, look=look).rows]
     last = next((span for span in spans if covers(job.timerange, span)), None)
     if last is None:
         return None
-    look = Look(low=low, high=last.start, where=where, limit=1)
+    look = Look(low=low, high=last.start, object_id=job.object_id, limit=1)
     first = span_of_cells(visible(tx, head, columns=SPAN, look=look).rows[0])
     return _Left(first.start, last.start, first.timerange().hull(last.timerange()))
 
@@ -206,14 +208,9 @@ def _without_empty(tx: Tx, head: Head) -> Head:
 
 
 def _is_stored(tx: Tx, hidden: Hidden, *, flow_id: str) -> bool:
-    query = _query(flow_id, (hidden.first, hidden.last), object_id=hidden.object_id, limit=1)
-    query = replace(query, where=(*query.where, le("head_version", hidden.up_to)))
-    return bool(tx.select(SEGMENTS, ("start_ns",), query=query).rows)
-
-
-def _query(flow_id: str, starts: tuple[int, int], *, object_id: str | None, limit: int) -> Query:
-    where: tuple[Condition, ...] = (eq("flow_id", flow_id), ge("start_ns", starts[0]), le("start_ns", starts[1]))
-    return Query(where if object_id is None else (*where, eq("object_id", object_id)), limit=limit)
+    where = (le("head_version", hidden.up_to),)
+    look = Look(low=hidden.first, high=hidden.last, where=where, object_id=hidden.object_id, limit=1)
+    return bool(tx.select(SEGMENTS, ("start_ns",), query=query_of(flow_id, look)).rows)
 
 
 def _behind(remaining: str, runs: Runs) -> str:

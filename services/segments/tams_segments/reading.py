@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from tams_common.ids import FlowId
-from tams_common.store import IsIn, Query, Reader, Store, eq
+from tams_common.store import IsIn, Query, Reader, Store
 from tams_common.timerange import EMPTY, ETERNITY, TimeRange
 from tams_segments.heads import density, extent
 from tams_segments.hiding import is_winding
@@ -154,14 +154,15 @@ def _look(tx: Reader, query: SegmentQuery, *, head: Head) -> Look:
     low, high, start = None, wanted.end, wanted.start
     if high is not None and not wanted.includes_end:
         high -= 1
-    if start is not None and whole is not None and start >= whole.start and (after is None or query.reverse):
+    is_behind = after is not None and not query.reverse and start is not None and after.start >= start
+    if start is not None and whole is not None and start >= whole.start and not is_behind:
         reaching = floor(tx, head, at=start, object_id=query.object_id)
         reaches = reaching is not None and reaching.timerange().overlaps(wanted)
         low = reaching.start if reaching is not None and reaches else start + 1
     return Look(
         low=low,
         high=high,
-        where=() if query.object_id is None else (eq("object_id", query.object_id),),
+        object_id=query.object_id,
         after=None if after is None else after.start,
         limit=query.limit,
         reverse=query.reverse,

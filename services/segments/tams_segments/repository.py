@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from tams_common.store import Page, Reader, eq
+from tams_common.store import Page, Reader
 from tams_segments.heads import density, extent, longest
 from tams_segments.surroundings import Surroundings
 from tams_segments.tables import Head
@@ -41,8 +41,7 @@ def in_the_way(tx: Reader, head: Head, *, spans: Sequence[Span], page: int) -> l
 
 def floor(tx: Reader, head: Head, *, at: int, object_id: str | None = None) -> Span | None:
     """The last span to be seen that starts at `at` (ns) or before: the only one that can reach over that moment."""
-    where = () if object_id is None else (eq("object_id", object_id),)
-    look = Look(high=at, where=where, limit=1, reverse=True, width=density(head, 1))
+    look = Look(high=at, object_id=object_id, limit=1, reverse=True, width=density(head, 1))
     rows = visible(tx, head, columns=SPAN, look=look).rows
     return span_of_cells(rows[0]) if rows else None
 

@@ -4,7 +4,7 @@ from tams_common.inbox import Subscription
 from tams_common.leases import Lease
 from tams_common.objects import Objects
 from tams_common.outbox import Relay
-from tams_common.runtime.service import Built, Parts, Service
+from tams_common.runtime.service import Built, Keeper, Parts, Service
 from tams_segments.allocating import Allocator
 from tams_segments.checking import check_storage
 from tams_segments.collector import Collector
@@ -25,6 +25,7 @@ from tams_segments.handlers.objects import GetObject
 from tams_segments.handlers.rendered import RenderSegments
 from tams_segments.handlers.segments import ListSegments, RegisterSegments
 from tams_segments.handlers.storage import AllocateStorage, ListBackends
+from tams_segments.identity import store_id
 from tams_segments.instancing import Instances
 from tams_segments.making_way import Limits
 from tams_segments.origins import Origins
@@ -110,5 +111,5 @@ SERVICE = Service(
     tables=TABLES,
     peers=("catalog",),
     uses_objects=True,
-    check_storage=check_storage,
+    keeper=Keeper(check_storage, store_id),
 )

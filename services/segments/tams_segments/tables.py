@@ -173,6 +173,8 @@ class Identity(msgspec.Struct, frozen=True):
     id: str
 
 
+BY_OBJECT: Final = ("object_id", "flow_id", "start_ns")
+"""The order in which segments of one object are read: in that of the flow all others of it would be passed."""
 HEADS: Final = Table("heads", Head, key=("flow_id",), version=2)
 SEGMENTS: Final = Table(
     "segments",
@@ -180,7 +182,7 @@ SEGMENTS: Final = Table(
     key=("flow_id", "start_ns"),
     paging=Windowed(),
     guarded_by=Guard("heads", ("flow_id",)),
-    projections=(Projection("by_object", ("object_id", "flow_id", "start_ns")),),
+    projections=(Projection("by_object", BY_OBJECT),),
 )
 # Never scanned, so paging only says how rows lie: in order of allocation, where pages find them side by side.
 OBJECTS: Final = Table("objects", MediaObject, key=("id",), paging=Small())

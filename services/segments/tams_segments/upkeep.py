@@ -9,9 +9,10 @@ import structlog
 from tams_common.errors import Conflict, Unavailable
 from tams_common.ids import IdSource
 from tams_common.objects import Lists, Objects, ServesBytes
+from tams_common.objects.checking import whose
 from tams_common.objects.port import Owner
 from tams_common.store import Store
-from tams_segments.identity import settle_id, whose
+from tams_segments.identity import settle_id
 
 _INTERVAL: Final = 3600.0
 _RETRY: Final = 60.0

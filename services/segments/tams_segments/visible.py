@@ -9,7 +9,7 @@ from tams_common.store import Page, Query, Reader, eq, ge, gt, le
 from tams_common.store.where import Condition, Scalar
 from tams_common.timerange import MAX_NS, MIN_NS
 from tams_segments.hiding import Stretch, hidden_by, stretches
-from tams_segments.tables import SEGMENTS, Head
+from tams_segments.tables import BY_OBJECT, SEGMENTS, Head
 
 Cells: TypeAlias = tuple[Scalar, ...]
 
@@ -19,13 +19,15 @@ _PASSING: Final = 256
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """Which segments of a flow to look at: those that start from `low` to `high` (ns; None: no bound) and meet `where`,
-    behind the one that starts at `after`. `width` is the store's hint (`Query`)."""
+    """Which segments of a flow to look at: those that start from `low` to `high` (ns; None: no bound), meet `where` and
+    use `object_id`, where that is given, behind the one that starts at `after`. `width` is the store's hint (`Query`).
+    """
 
     limit: int
     low: int | None = None
     high: int | None = None
     where: tuple[Condition, ...] = ()
+    object_id: str | None = None
     after: int | None = None
     reverse: bool = False
     width: int = 0
@@ -91,5 +93,9 @@ def query_of(flow_id: str, look: Look) -> Query:
         where = (*where, ge("start_ns", look.low))
     if look.high is not None:
         where = (*where, le("start_ns", look.high))
-    after = None if look.after is None else (flow_id, look.after)
-    return Query(where, after=after, limit=look.limit, reverse=look.reverse, width=look.width)
+    order: tuple[str, ...] = ()
+    after: tuple[Scalar, ...] | None = None if look.after is None else (flow_id, look.after)
+    if look.object_id is not None:
+        where, order = (eq("object_id", look.object_id), *where), BY_OBJECT
+        after = None if after is None else (look.object_id, *after)
+    return Query(where, order, after, look.limit, look.reverse, look.width)

@@ -1,8 +1,11 @@
 """The local object store: uploads are whole or not there, URLs permit what they were signed for and no more."""
 
+import asyncio
 import base64
 import fcntl
 import hashlib
+import os
+import threading
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -247,3 +250,42 @@ async def test_what_another_process_is_writing_is_not_completed(objects: LocalOb
                 await attempt
         assert await objects.head("k") is None
     assert (await objects.complete(upload)).size == 5
+
+
+async def test_a_cancelled_upload_never_writes_to_another_file(
+    objects: LocalObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on, write = threading.Event(), threading.Event(), os.write
+
+    def slowly(descriptor: int, data: bytes) -> int:
+        writing.set()
+        go_on.wait()
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", slowly)
+    upload = asyncio.create_task(objects.put("k", body(b"media"), headers=TS))
+    await asyncio.to_thread(writing.wait)
+    upload.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    with (tmp_path / "other").open("wb"):
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await upload
+        await asyncio.get_running_loop().shutdown_default_executor()
+    assert (tmp_path / "other").read_bytes() == b""
+    assert files_of(tmp_path) == []
+
+
+async def test_an_upload_that_is_cancelled_before_its_first_byte_leaves_nothing(
+    objects: LocalObjects, tmp_path: Path
+) -> None:
+    for turns in range(20):
+        upload = asyncio.create_task(objects.put("k", body(b"x" * CHUNK, b"y"), headers=TS))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        upload.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await upload
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert files_of(tmp_path) == []

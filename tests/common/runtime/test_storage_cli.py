@@ -3,18 +3,23 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from tams_common.objects.local import LocalObjects
+from tams_common.objects.local.store import ONLY
 from tams_common.objects.port import Owner
 from tams_common.runtime.cli import main
+from tams_segments.identity import settle_id
+from tams_segments.tables import TABLES
 from tests import seaweed
+from tests.stores import make_store
 from tools.seaweed import write_storage_file
 
 
-def storage(*words: str, objects: str, status: int = 0) -> list[str]:
+def storage(*words: str, objects: str, store: str = "sqlite::memory:", status: int = 0) -> list[str]:
     """The lines that `tams storage WORDS…` prints."""
-    result = CliRunner().invoke(main, ["storage", *words, "--objects", objects])
+    result = CliRunner().invoke(main, ["storage", *words, "--objects", objects], env={"TAMS_STORE_URL": store})
     assert result.exit_code == status, result.output
     return [line.rstrip() for line in result.output.splitlines()]
 
@@ -28,19 +33,54 @@ def test_a_directory_is_ready_by_itself(tmp_path: Path) -> None:
     assert storage("status", objects=objects) == [titles, line]
 
 
-def test_whose_mark_a_place_bears_is_shown(tmp_path: Path) -> None:
-    objects = LocalObjects(tmp_path / "media", url_lifetime=300)
-    for backend, said in ((objects.backend.id, "store a"), ("b", "store a as backend b")):
-        asyncio.run(_marked(objects, Owner("a", backend)))
-        titles, line = storage("status", objects=f"local:{tmp_path / 'media'}")
+def test_whose_mark_a_place_bears_is_shown_where_the_tables_cannot_be_read(tmp_path: Path) -> None:
+    for backend, said in ((ONLY.id, "store a"), ("b", "store a as backend b")):
+        asyncio.run(mark(tmp_path / "media", Owner("a", backend)))
+        unknown, titles, line = storage("status", objects=f"local:{tmp_path / 'media'}")
+        assert "cannot be told: tables are not migrated" in unknown
         assert titles.endswith("  marked by")
         assert line.endswith(f"  {said}")
-        (tmp_path / "media" / "owner.json").unlink()
 
 
-async def _marked(objects: LocalObjects, owner: Owner) -> None:
+@pytest.mark.parametrize(
+    ("store", "owner", "said"),
+    [
+        ("ours", Owner("ours", ONLY.id), "this store"),
+        ("ours", Owner("ours", "b"), "backend b of this store"),
+        ("ours", Owner("theirs", ONLY.id), "another store (theirs; this one is ours)"),
+        (None, Owner("theirs", ONLY.id), "another store (theirs; this one is yet to be started)"),
+    ],
+)
+def test_a_mark_that_is_not_this_stores_is_wrong(tmp_path: Path, store: str | None, owner: Owner, said: str) -> None:
+    asyncio.run(mark(tmp_path / "media", owner))
+    asyncio.run(make_tables(tmp_path / "tables", store))
+    is_ours = said == "this store"
+    _, line, *error = storage(
+        "status",
+        objects=f"local:{tmp_path / 'media'}",
+        store=f"sqlite:{tmp_path / 'tables'}",
+        status=0 if is_ours else 1,
+    )
+    assert line.endswith(f"  {said}")
+    assert error == ([] if is_ours else ["Error: these backends bear a mark that is not this store's for them: local"])
+
+
+async def mark(media: Path, owner: Owner) -> None:
+    """Leaves a mark in place of another one."""
+    (media / "owner.json").unlink(missing_ok=True)
+    objects = LocalObjects(media, url_lifetime=300)
     await objects.open()
     await objects.mark(owner)
+
+
+async def make_tables(directory: Path, store_id: str | None) -> None:
+    """The tables of a store that has been started, or not yet."""
+    store = make_store(directory, "segments", tables=TABLES)
+    await store.open()
+    await store.migrate()
+    if store_id is not None:
+        await store.run(lambda tx: settle_id(tx, lambda: store_id))
+    await store.close()
 
 
 def test_buckets_are_made_and_opened_to_browsers_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from tams_common.store import AnyOf, Between, Contains, IsIn, Page, Query, Reader, Store, Tx, eq, ge, gt, lt
 from tests.common.store.opener import Contract
@@ -84,6 +85,16 @@ class WindowContract(Contract):
         rest = Query(where=query.where, order=query.order, after=("o1", "f1", 13))
         page = await filled.read(lambda r: r.scan(CLIPS, rest), bounded=True)
         assert [(clip.flow, clip.start) for clip in page.rows] == [("f1", 25), ("f2", 5), ("f2", 17), ("f2", 29)]
+
+    async def test_a_projection_is_a_way_to_few_rows_of_a_key_too(self, filled: Store) -> None:
+        where = (eq("flow", "f1"), eq("object_id", "o1"), ge("start", 2))
+        for reverse, starts in ((False, [13, 25]), (True, [25, 13])):
+            query = Query(where=where, order=("object_id", "flow"), limit=1, reverse=reverse)
+            first = await filled.read(partial(_sweep, query=query), bounded=True)
+            rest = replace(query, after=("o1", "f1", starts[0]))
+            second = await filled.read(partial(_sweep, query=rest), bounded=True)
+            assert [clip.start for clip in (*first.rows, *second.rows)] == starts
+            assert (first.more, second.more) == (True, False)
 
     @pytest.mark.parametrize("reverse", [False, True])
     async def test_rows_that_tie_in_the_sort_key_come_by_key(self, filled: Store, *, reverse: bool) -> None:

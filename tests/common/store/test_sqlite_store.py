@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,32 @@ async def test_rows_between_ranges_are_not_looked_at(store: SqliteStore) -> None
         costs.append(len(steps))
         steps.clear()
     assert costs[1] <= costs[0] + 1
+
+
+def _clips(reader: Reader, query: Query) -> Page[Clip]:
+    return reader.scan(CLIPS, query)
+
+
+async def test_a_projection_is_walked_also_where_the_key_is_fixed(store: SqliteStore) -> None:
+    def fill(tx: Tx) -> None:
+        tx.insert(HEADS, [Head("few"), Head("many")])
+        tx.insert(CLIPS, [Clip(flow="few", start=start, object_id="a") for start in (5, 9000)])
+        tx.insert(CLIPS, [Clip(flow="many", start=start, object_id="b") for start in range(6, 9000)])
+        tx.insert(CLIPS, [Clip(flow="many", start=start, object_id="a") for start in (5, 9000)])
+
+    await store.run(fill)
+    steps, costs = count_near_steps(store), []
+    for flow, reverse in product(("few", "many"), (False, True)):
+        query = Query((eq("object_id", "a"), eq("flow", flow)), order=("object_id", "flow"), limit=5, reverse=reverse)
+        page = await store.read(partial(_clips, query=query), bounded=True)
+        assert [clip.start for clip in page.rows] == ([9000, 5] if reverse else [5, 9000])
+        costs.append(len(steps))
+        steps.clear()
+    assert max(costs) <= min(costs) + 1
+    await store.set_projection("clips", "objects", enabled=False)
+    query = Query((eq("object_id", "a"), eq("flow", "many")), order=("object_id", "flow"))
+    page = await store.read(partial(_clips, query=query), bounded=True)
+    assert [clip.start for clip in page.rows] == [5, 9000]
 
 
 async def test_a_commit_is_forced_to_disk_on_files_only(store: SqliteStore) -> None:

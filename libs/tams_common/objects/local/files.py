@@ -7,6 +7,7 @@ fact: no crash can leave bytes of one upload beside the properties of another.
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,37 +71,57 @@ def show(part: Path, final: Path) -> None:
 
 
 class Part:
-    """An upload on its way: bytes go into a temporary file beside the final one."""
+    """An upload on its way: bytes go into a temporary file beside the final one.
+
+    Its methods run in threads, and who waits for one may be cancelled while it is at work: they take turns, so that
+    none writes to a descriptor that another has closed, which may be another file's by then.
+    """
 
     def __init__(self, final: Path) -> None:
         self._final = final
-        with disk():
-            final.parent.mkdir(parents=True, exist_ok=True)
-            self._path = final.with_name(f"{final.name}.{secrets.token_hex(8)}{PART_SUFFIX}")
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        self._path = final.with_name(f"{final.name}.{secrets.token_hex(8)}{PART_SUFFIX}")
+        self._turn = threading.Lock()
+        self._descriptor = -1
+        self._has_ended = False
 
     def write(self, data: bytes) -> None:
         """Appends `data`."""
-        with disk():
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+        with self._turn, disk():
+            if not self._has_ended:
+                self._append(data)
 
     def finish(self, trailer: Trailer) -> None:
         """Makes the object visible, whole and durable."""
-        self.write(tail_of(trailer))
-        with disk():
-            os.fsync(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = -1
-            show(self._path, self._final)
+        with self._turn, disk():
+            if not self._has_ended:
+                self._append(tail_of(trailer))
+                os.fsync(self._descriptor)
+                self._close()
+                show(self._path, self._final)
+                self._has_ended = True
 
     def discard(self) -> None:
-        """Removes what was written, if it has not been finished."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-            self._path.unlink(missing_ok=True)
+        """Removes what was written, if it has not been finished; where that cannot be, tidying up does it later."""
+        with self._turn:
+            if not self._has_ended:
+                self._has_ended = True
+                with suppress(OSError):
+                    self._close()
+                with suppress(OSError):
+                    self._path.unlink(missing_ok=True)
+
+    def _append(self, data: bytes) -> None:
+        if self._descriptor < 0:
+            self._final.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def settle(path: Path, data: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from urllib.parse import parse_qsl, quote
 
 from tams_common.clock import Clock
@@ -41,16 +42,23 @@ class LocalSigner:
         self._expires = str(expires)
         self._reading = f"?expires={expires}&signature="
         self._sign = Mac(secret, "GET", expires=self._expires).of
+        self._writing: tuple[str, str, Callable[[str], str]] | None = None
 
     def get_url(self, key: str) -> str:
         """A URL for GET and HEAD."""
-        return f"{self._prefix}{key if _is_plain(key) else quote(key, safe='')}{self._reading}{self._sign(key)}"
+        return f"{self._start(key)}{self._reading}{self._sign(key)}"
 
     def put_url(self, key: str, content_type: str) -> str:
         """A URL for PUT with exactly `content_type`."""
-        signed = Mac(self._secret, "PUT", expires=self._expires, content_type=content_type).of(key)
-        kind = quote(content_type, safe="")
-        return f"{self._prefix}{quote(key, safe='')}?expires={self._expires}&content-type={kind}&signature={signed}"
+        if self._writing is None or self._writing[0] != content_type:
+            mac = Mac(self._secret, "PUT", expires=self._expires, content_type=content_type)
+            ending = f"?expires={self._expires}&content-type={quote(content_type, safe='')}&signature="
+            self._writing = (content_type, ending, mac.of)
+        _, query, sign = self._writing
+        return f"{self._start(key)}{query}{sign(key)}"
+
+    def _start(self, key: str) -> str:
+        return self._prefix + (key if _is_plain(key) else quote(key, safe=""))
 
 
 def expiry(clock: Clock, lifetime: int) -> int:

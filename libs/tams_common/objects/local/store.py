@@ -128,7 +128,7 @@ class LocalObjects:
         """
         checksums = Checksums(headers)
         announced = _announced_length(headers, self._size_limit)
-        part = await asyncio.to_thread(files.Part, files.path_of(self.directory, key))
+        part = files.Part(files.path_of(self.directory, key))
         try:
             size = await self._receive(part, body, checksums=checksums)
             if announced is not None and size != announced:
@@ -137,8 +137,9 @@ class LocalObjects:
             kind = headers.get("content-type", "application/octet-stream")
             trailer = files.Trailer(etag=checksums.etag, content_type=kind, checksums=checksums.kept, key=key)
             await asyncio.to_thread(part.finish, trailer)
-        finally:
-            part.discard()
+        except BaseException:
+            await asyncio.to_thread(part.discard)
+            raise
         return ObjectInfo(size, checksums.etag, kind, self._clock(), checksums.kept)
 
     async def _receive(self, part: files.Part, body: AsyncIterator[bytes], *, checksums: Checksums) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from tams_common.errors import NotFound, Unavailable
+from tams_common.model.values import READABLE
 from tams_common.objects.port import Condition
 from tams_common.objects.s3 import listing
 from tams_common.objects.s3.answers import asking
@@ -15,19 +16,6 @@ Rule: TypeAlias = Mapping[str, Any]
 """A cross-origin rule as botocore has it."""
 
 _ID: Final = "tams"
-_HEADERS: Final = (
-    "Accept-Ranges",
-    "Content-Length",
-    "Content-Range",
-    "Content-Type",
-    "ETag",
-    "Last-Modified",
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-)
 _AN_HOUR: Final = 3600
 
 
@@ -38,7 +26,7 @@ def cors_rule(origins: Sequence[str]) -> dict[str, Any]:
         "AllowedOrigins": list(origins),
         "AllowedMethods": ["GET", "HEAD", "PUT"],
         "AllowedHeaders": ["*"],
-        "ExposeHeaders": list(_HEADERS),
+        "ExposeHeaders": list(READABLE),
         "MaxAgeSeconds": _AN_HOUR,
     }
 

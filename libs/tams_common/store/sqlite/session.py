@@ -16,6 +16,7 @@ from tams_common.store.sqlite.database import Database
 from tams_common.store.sqlite.paths import Paths
 from tams_common.store.sqlite.postings import Postings
 from tams_common.store.sqlite.search import Search
+from tams_common.store.sqlite.sql import quoted
 from tams_common.store.sqlite.upkeep import Upkeep
 from tams_common.store.sqlite.walks import walks
 from tams_common.store.table import AnyTable, Key, R, Table
@@ -83,6 +84,7 @@ class Session:
             return self._found_page(layout, names, query=query)
         limit = query.limit
         select, order = texts.select(names), texts.order_by(query.order, reverse=query.reverse)
+        select += self._along(layout, query.order)
         rows: list[tuple[Any, ...]] = []
         for part in walks(layout, query):
             where, values = where_clause(layout, part)
@@ -95,6 +97,18 @@ class Session:
             return Page(rows)
         del rows[limit:]
         return Page(rows, more=True)
+
+    def _along(self, layout: AnyLayout, order: tuple[str, ...]) -> str:
+        """Has SQLite walk along the projection in whose order a windowed table is asked for, if that is enabled.
+
+        Left to itself it takes the key wherever the query fixes some of that, and passes rows of any number.
+        """
+        projection = layout.projection_of(order) if layout.windowed else None
+        if projection is None:
+            return ""
+        index = self._database.texts[layout.table.name].projection_index(projection.name)
+        found = self.execute("SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?", (index,))
+        return f" INDEXED BY {quoted(index)}" if found else ""
 
     def _found_page(self, layout: AnyLayout, names: tuple[str, ...], *, query: Query) -> Page[tuple[Scalar, ...]]:
         """A filtered page of a table with tokens: its places first, then what else is asked of them."""

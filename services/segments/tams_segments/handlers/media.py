@@ -50,7 +50,7 @@ class Media:
         if given != signed:
             raise Forbidden(f"the URL was signed for content-type {signed}, the request has {given or 'none'}")
         info = await bytes_of.put(key, request.stream(), headers=request.headers)
-        return Response(200, b"", {"etag": f'"{info.etag}"', "content-length": "0"})
+        return Response(200, b"", {"etag": f'"{info.etag}"', "content-length": "0", **info.checksums})
 
     def _verified(self, request: Request, key: str) -> tuple[tuple[Objects, ServesBytes], str | None]:
         """The backend that has signed the URL, and for which content type."""

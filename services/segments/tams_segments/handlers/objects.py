@@ -13,8 +13,7 @@ from tams_common.http.paging import Paging
 from tams_common.http.query import Params
 from tams_common.http.tags import tag_query
 from tams_common.store import Reader, Store
-from tams_common.tags import TagQuery
-from tams_segments.reading import objects_of
+from tams_segments.reading import bounded, objects_of
 from tams_segments.references import FlowPage, Wanted, flows_of
 from tams_segments.tables import MediaObject
 from tams_segments.urls import UrlQuery, UrlWriter, UrlWriters
@@ -55,15 +54,14 @@ class GetObject:
         urls = UrlQuery.parse(params)
         wanted = Wanted(paging.limit, paging.position(str), tag_query(params, "flow_tag"))
 
-        def read(tx: Reader) -> tuple[dict[str, MediaObject], FlowPage]:
+        def read(tx: Reader, patient: bool) -> tuple[dict[str, MediaObject], FlowPage]:
             objects = objects_of(tx, [name])
             known = objects.get(name)
             if known is None or known.state == "allocated":
                 raise NotFound(f"there is no object {name!r} that a segment refers to")
-            return objects, flows_of(tx, known, wanted=wanted)
+            return objects, flows_of(tx, known, wanted=wanted, patient=patient)
 
-        # With filters on flows there is no telling how many have to be passed.
-        objects, page = await self._store.read(read, bounded=wanted.tags == TagQuery())
+        objects, page = await bounded(self._store, read)
         writer = self._writers.writer(urls, request.context.base_url)
         return json_response(
             _body(objects[name], objects, page=page, writer=writer), headers=paging.headers(page.following)
