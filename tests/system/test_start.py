@@ -30,11 +30,7 @@ async def python(code: str) -> str:
 
 async def test_the_three_curl_lines_work_when_pasted(tmp_path: Path) -> None:
     async with processes.dev(tmp_path / "data") as child:
-        assert child.process.stdout is not None
-        text = ""
-        while text.count("curl ") < 3:
-            text += (await child.process.stdout.readline()).decode()
-        for line in re.findall(r"curl .*", text):
+        for line in await child.curl_lines():
             shell = await asyncio.create_subprocess_shell(
                 f"{line} -s -o /dev/null -w '%{{http_code}}'", stdout=asyncio.subprocess.PIPE
             )
