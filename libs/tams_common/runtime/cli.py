@@ -5,7 +5,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
-import msgspec
 
 from tams_common.config import Common, service_prefix
 from tams_common.errors import TamsError
@@ -77,10 +76,12 @@ def run(service: str, listen: str | None) -> None:
 
 @main.command()
 def services() -> None:
-    """List the installed services and the configuration keys of each."""
-    _print_keys("every service", "TAMS_", kind=Common)
-    for service in registry.load_all():
-        _print_keys(service.name, service_prefix(service.name), kind=service.config)
+    """Print the manual of the configuration: the keys of each service."""
+    from tams_common.runtime.manual import page
+
+    shown = [page("every service", "TAMS_", kind=Common)]
+    shown += [page(each.name, service_prefix(each.name), kind=each.config) for each in registry.load_all()]
+    click.echo("\n\n".join(shown))
 
 
 @main.command()
@@ -95,10 +96,3 @@ def token(data: Path) -> None:
 main.add_command(storage)
 main.add_command(tables)
 main.add_command(topics)
-
-
-def _print_keys(title: str, prefix: str, *, kind: type[msgspec.Struct]) -> None:
-    click.echo(title)
-    for field in msgspec.structs.fields(kind):
-        default = "required" if field.required else f"[{field.default!r}]"
-        click.echo(f"  {prefix}{field.name.upper()} {default}")
