@@ -56,7 +56,7 @@ def main() -> None:
 @click.option("--bus", default=None, metavar="URL", help="Events: sqlite:DIRECTORY, sqlite::memory: or kafka://….")
 @click.option("--objects", default=None, metavar="URL", help="Media: local:DIRECTORY, local::memory: or s3:FILE.toml.")
 def dev(data: Path, **options: str | None) -> None:
-    """Run the whole store in this process; nothing else is needed."""
+    """Run the whole store in this process. Nothing else is needed."""
     from tams_common.runtime import dev, process
 
     process.run(dev.serve(data, {name: value for name, value in options.items() if value}, environ=os.environ))
@@ -76,7 +76,7 @@ def run(service: str, listen: str | None) -> None:
 
 @main.command()
 def services() -> None:
-    """Print the manual of the configuration: the keys of each service."""
+    """Print every configuration key with its default and meaning."""
     from tams_common.runtime.manual import page
 
     shown = [page("every service", "TAMS_", kind=Common)]
@@ -87,7 +87,7 @@ def services() -> None:
 @main.command()
 @_DATA
 def token(data: Path) -> None:
-    """Print the development token of a data directory, and make it where there is none."""
+    """Print the development token of a data directory. It is made where there is none."""
     from tams_common.runtime.dev import dev_token
 
     click.echo(dev_token(data))

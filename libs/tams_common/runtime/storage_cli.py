@@ -23,7 +23,7 @@ _GOOD: Final = frozenset({"ready", "created"})
 
 @click.group()
 def storage() -> None:
-    """Prepare, show and check the storage backends of media objects."""
+    """Prepare, show and check the storage backends of media."""
 
 
 storage.add_command(check)
@@ -33,14 +33,14 @@ storage.add_command(check)
 @_OBJECTS
 @click.option("--create", is_flag=True, help="Also make the buckets that are absent.")
 def init(objects: str | None, *, create: bool) -> None:
-    """Let browsers into the buckets as their `cors_origins` say, and check that all can be used; may be repeated."""
+    """Prepare the buckets, and check that all can be used. Browsers are let in as `cors_origins` says."""
     _print(_on_backends(objects, lambda opened: opened.prepare(create=create)))
 
 
 @storage.command()
 @_OBJECTS
 def status(objects: str | None) -> None:
-    """Show whether the backends can be used, and what differs from their declaration."""
+    """Show the backends, and whether they can be used. What differs from their declaration is shown, too."""
     _print(_on_backends(objects, lambda opened: opened.condition()))
 
 
