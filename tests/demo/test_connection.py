@@ -120,7 +120,7 @@ async def test_a_store_that_is_not_there_is_an_error() -> None:
     async with listening() as gone:
         url = gone.url
     async with Connection(url, None) as connection:
-        with pytest.raises(StoreError, match=f"GET {url}/service: "):
+        with pytest.raises(StoreError, match=f"GET {url}/service: no connection: Connect call failed"):
             await connection.call("GET", "/service", expect=(200,))
 
 
