@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tools.kafka_runners import HINT, VERSION, CannotRun, Container, Failed, Java, Runner, advertised, kept
-from tools.ports import free_ports, is_free
+from tools.ports import free_ports, in_use, is_free
 
 STARTED: Final = "Kafka Server started"
 START_SECONDS: Final = 120.0
@@ -65,6 +65,11 @@ class Broker:
         """`host:port` for clients."""
         return f"127.0.0.1:{self.ports['PLAINTEXT']}"
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether its folder has been used before."""
+        return self._properties.exists()
+
     def start(self) -> None:
         """Starts it and returns when it serves. Raises `CannotRun` and `Failed`."""
         runner = self._made()
@@ -108,8 +113,7 @@ class Broker:
     def _made(self) -> Runner:
         if self._runner is None:
             self.data.mkdir(parents=True, exist_ok=True)
-            new = not self._properties.exists()
-            self._runner = self._set_up() if new else kept(self.data)
+            self._runner = kept(self.data) if self.is_set_up else self._set_up()
         return self._runner
 
     @property
@@ -172,6 +176,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     broker = Broker(options.data, port=options.port)
+    if broker.is_set_up and (why := in_use(advertised(options.data).values())):
+        print(f"kafka: {why}", file=sys.stderr)
+        return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         broker.start()

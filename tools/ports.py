@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,12 @@ def free_ports(count: int) -> list[int]:
             _given.add(port)
             found.append(port)
     return found
+
+
+def in_use(ports: Iterable[int]) -> str:
+    """Which one of the `ports` that a folder keeps somebody listens on, as a sentence; empty for none."""
+    taken = next((port for port in ports if not is_free(port)), None)
+    return f"127.0.0.1:{taken} is in use: is it running on this folder already?" if taken else ""
 
 
 def is_free(port: int) -> bool:

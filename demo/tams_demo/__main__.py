@@ -87,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report(console)
     try:
         with tempfile.TemporaryDirectory(prefix="tams-demo-") as folder, report:
+            if options.url is not None:
+                asyncio.run(_look(Address(options.url, options.token)))
             recording = _record(options, Path(folder), report=report)
             asyncio.run(_tell(options, recording, folder=Path(folder), report=report))
     except (StoreError, Mismatch, UnusableClip) as error:
@@ -98,6 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(report.summary())
     console.print(Text("Everything came back as it went in.", "bold green"))
     return 0
+
+
+async def _look(address: Address) -> None:
+    """Whether the store lets the demo in, before media are made for it; raises `StoreError`."""
+    async with Connection(address.url, address.token) as connection:
+        await Store(connection).service()
 
 
 def _record(options: Options, folder: Path, *, report: Report) -> Recording:

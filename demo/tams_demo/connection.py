@@ -92,6 +92,8 @@ class Connection:
         try:
             async with self._session.request(method, url, headers=headers, data=content) as response:
                 reply = Reply(asked, url, response.status, response.headers, await response.read())
+        except aiohttp.ClientConnectorError as error:
+            raise StoreError(f"{asked}: no connection: {error.strerror or error}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise StoreError(f"{asked}: {str(error) or type(error).__name__}") from error
         if reply.status not in expect:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -19,6 +19,7 @@ PREFIX: Final = "TAMS_"
 _TEN_YEARS: Final = 10 * 365 * 24 * 3600
 """Seconds: times beyond that are slips, and would not fit into the nanoseconds of a row."""
 SERVICE_NAMES: Final = ("api-gateway", "catalog", "segments", "webhooks", "analytics")
+_TYPES: Final = {int: "a whole number", float: "a number"}
 _IGNORED: Final = re.compile(r"TAMS_TEST_.*|.*_SERVICE_HOST|.*_SERVICE_PORT(_.*)?|.*_PORT|.*_PORT_\d+_.*")
 
 
@@ -35,9 +36,11 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     vast_access_key, vast_secret_key: the S3 key of the VAST user whose tables these are.
     vast_secret_key_file: a file with the secret instead.
     min_object_timeout: seconds for which an unregistered media object is kept at least, 300 or more (SVC-8).
-    min_presigned_url_timeout: seconds for which a presigned URL works at least, 30 or more (SVC-9).
-    default_limit, max_limit: rows on a page without `limit`, and at most (PAG-2).
-    log_format: `json`, `pretty`, or `auto` (pretty on a terminal). log_level: the lowest level that is written.
+    min_presigned_url_timeout: seconds for which a presigned URL works at least, 30 or more, and no more than
+        `min_object_timeout` (SVC-9).
+    default_limit, max_limit: items on a page without `limit`, and at most (PAG-2).
+    log_format: `json`, `pretty`, or `auto`: pretty on a terminal, JSON elsewhere.
+    log_level: the lowest level that is written: `debug`, `info`, `warning` or `error`.
     """
 
     store_url: str = "sqlite:.tams"
@@ -83,7 +86,7 @@ def read(kind: type[C], prefix: str, *, environ: Mapping[str, str]) -> C:
     try:
         config = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise StartRefused(_named(str(error), kind, prefix=prefix)) from None
+        raise StartRefused(_named(_in_words(str(error), kind, values=values), kind, prefix=prefix)) from None
     for name, value in msgspec.structs.asdict(config).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise StartRefused(_named(f"{name} must be a finite number", kind, prefix=prefix))
@@ -103,9 +106,19 @@ def secret_of(value: str, path: str, *, key: str) -> str:
         raise StartRefused(f"configuration key {key}: {path} cannot be read: {error}") from error
 
 
+def _in_words(message: str, kind: type[msgspec.Struct], *, values: Mapping[str, str]) -> str:
+    """`message` as an operator understands it, where it is about a value that is not of its field's type."""
+    located = re.search(r" - at `\$\.(\w+)`$", message)
+    if located is None:
+        return message
+    field, hint = located[1], get_type_hints(kind)[located[1]]
+    wanted = f"one of {', '.join(get_args(hint))}" if get_origin(hint) is Literal else _TYPES[hint]
+    return f"{field} must be {wanted}, not {values[field]!r}"
+
+
 def _named(message: str, kind: type[msgspec.Struct], *, prefix: str) -> str:
-    """`message` with the key it is about: the one that msgspec points at, or that our own rules begin with."""
-    located = re.search(r"`(?:\$\.)?(\w+)`$", message)
+    """`message` with the key it is about: the one that msgspec finds missing, or that our own rules begin with."""
+    located = re.search(r"`(\w+)`$", message)
     field = located[1] if located else message.partition(" ")[0]
     key = f"{prefix}{field.upper()}" if field in kind.__struct_fields__ else f"{prefix}*"
     return f"configuration key {key}: {message}"

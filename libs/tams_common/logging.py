@@ -113,7 +113,9 @@ def configure(form: Format = "auto", level: Level = "info", *, stream: TextIO | 
     ]
     if pretty:
         last: list[Callable[..., Any]] = [
-            structlog.dev.ConsoleRenderer(colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            structlog.dev.ConsoleRenderer(
+                colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback, timestamp_key="time"
+            )
         ]
     else:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]

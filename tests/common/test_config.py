@@ -40,6 +40,15 @@ def test_a_wrong_value_names_its_own_key(key: str, value: str) -> None:
         read(Common, "TAMS_", environ={key: value})
 
 
+def test_a_value_of_another_type_is_told_what_is_wanted() -> None:
+    with pytest.raises(StartRefused, match=r"TAMS_MAX_LIMIT: max_limit must be a whole number, not 'many'$"):
+        read(Common, "TAMS_", environ={"TAMS_MAX_LIMIT": "many"})
+    with pytest.raises(StartRefused, match=r"log_level must be one of debug, info, warning, error, not 'loud'$"):
+        read(Common, "TAMS_", environ={"TAMS_LOG_LEVEL": "loud"})
+    with pytest.raises(StartRefused, match=r"TAMS_X_INTERVAL: interval must be a number, not '1s'$"):
+        read(Sweeping, "TAMS_X_", environ={"TAMS_X_INTERVAL": "1s", "TAMS_X_NAME": "name"})
+
+
 @pytest.mark.parametrize("value", ["0", "nan", "inf", "-inf", "1e400"])
 def test_times_are_finite(value: str) -> None:
     with pytest.raises(StartRefused, match=r"^configuration key TAMS_X_INTERVAL: "):

@@ -120,7 +120,7 @@ async def test_an_answer_of_another_kind_is_an_error(peer: Peer, connection: Con
 async def test_a_store_that_is_not_there_is_an_error() -> None:
     with refusing() as url:
         async with Connection(url, None) as connection:
-            with pytest.raises(StoreError, match=f"GET {url}/service: "):
+            with pytest.raises(StoreError, match=f"GET {url}/service: no connection: Connect call failed"):
                 await connection.call("GET", "/service", expect=(200,))
 
 

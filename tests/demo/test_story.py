@@ -84,6 +84,7 @@ async def test_a_refused_token_is_told(address: Address) -> None:
     assert status == 1
     assert "The demo failed." in said
     assert "answered 401" in said
+    assert "seconds of media" not in said, "media were made for nothing"
 
 
 async def test_a_second_store_on_the_same_directory_does_not_start(address: Address, tmp_path: Path) -> None:

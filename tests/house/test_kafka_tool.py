@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -146,3 +147,12 @@ def test_tests_without_a_broker_are_skipped_and_fail_in_ci(
     assert result.parseoutcomes() == ({"errors": 2} if ci else {"skipped": 2})
     reason = "the broker ended at its start" if fails else HINT.partition("(")[0]
     assert reason in result.stdout.str().replace("\n", " ")
+
+
+def test_a_second_one_on_a_folder_leaves_the_first_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        place = f"127.0.0.1:{first.getsockname()[1]}"
+        (tmp_path / "server.properties").write_text(f"advertised.listeners=PLAINTEXT://{place}\n")
+        assert kafka.main(["--data", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"kafka: {place} is in use: is it running on this folder already?\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["server.properties"]

@@ -1,5 +1,7 @@
 """What `make seaweedfs` does beside its server, and what it says where it cannot run."""
 
+import json
+import socket
 import sys
 from pathlib import Path
 
@@ -32,6 +34,16 @@ def test_a_folder_keeps_its_place_and_keys(tmp_path: Path) -> None:
     assert found[0] == found[1]
     assert found[0][0].bucket == BUCKET
     assert (data / "credentials").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_one_on_a_folder_leaves_the_first_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        port = first.getsockname()[1]
+        (tmp_path / "ports.json").write_text(json.dumps({"s3.port": port}))
+        assert main(["--data", str(tmp_path)]) == 1
+    told = f"seaweed: 127.0.0.1:{port} is in use: is it running on this folder already?\n"
+    assert capsys.readouterr().err == told
+    assert [path.name for path in tmp_path.iterdir()] == ["ports.json"]
 
 
 def test_it_names_the_program_that_is_missing(

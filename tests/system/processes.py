@@ -32,6 +32,13 @@ class Child:
             found = re.search(r"http://[\d.]+:\d+", line)
             self.url = found[0] if found else ""
 
+    async def curl_lines(self) -> list[str]:
+        """The three requests that `tams dev` greets with."""
+        assert self.process.stdout is not None
+        while len(found := re.findall(r"curl .*", "".join(self.output))) < 3:
+            self.output.append((await self.process.stdout.readline()).decode())
+        return found
+
     def kill(self) -> None:
         """kill -9."""
         self.process.send_signal(signal.SIGKILL)

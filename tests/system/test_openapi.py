@@ -1,6 +1,8 @@
 """`/openapi.json` against the specification's document: the same operations, parameters, statuses and members."""
 
+import re
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -99,3 +101,29 @@ async def test_answers_show_what_is_required_and_nothing_unknown(memory_api: Api
             assert set(shown) - set(known) <= OURS, (key, status)
             required = {name for name, how in known.items() if how == "required"}
             assert required <= set(shown), (key, status)
+
+
+async def test_the_example_of_every_body_is_taken_as_it_stands(memory_api: Api) -> None:
+    paths = (await memory_api.get("/openapi.json")).json()["paths"]
+    bodies = {
+        (path, method): content["application/json"]
+        for path, item in paths.items()
+        for method in ("put", "post")
+        if "application/json" in (content := item.get(method, {}).get("requestBody", {}).get("content", {}))
+    }
+    plain = {path for (path, _), body in bodies.items() if "example" not in body}
+    assert all(re.match(r"/(flows|sources)/{\w+}/", path) for path in plain), "only bare values need no example"
+    first = [("/flows/{flowId}", "put"), ("/flows/{flowId}/storage", "post"), ("/flows/{flowId}/segments", "post")]
+    webhook = ""
+    for path, method in dict.fromkeys([*first, *bodies]):
+        if path in plain:
+            continue
+        example = bodies[path, method]["example"]
+        names = {one["name"]: quote(one.get("example", webhook), safe="") for one in paths[path].get("parameters", ())}
+        if path == "/service/webhooks/{webhookId}":
+            example["id"] = webhook
+        url = path.replace("{", "{0[").replace("}", "]}").format(names)
+        answer = await memory_api.call(method.upper(), url, json=example, expect=(200, 201, 202))
+        if path == "/service/webhooks":
+            webhook = answer.json()["id"]
+    await memory_api.delete(f"/service/webhooks/{webhook}")

@@ -13,11 +13,12 @@ README = Path(__file__).parents[2] / "README.md"
 FLOW = "10000000-0000-4000-8000-000000000001"
 
 
-async def test_the_first_five_requests(tmp_path: Path) -> None:
+async def test_the_first_five_requests_after_those_of_the_greeting(tmp_path: Path) -> None:
     async with processes.dev(tmp_path / "data") as child, Api(child.url, TOKEN) as api:
+        greeting = "\n".join(await child.curl_lines())
         script = "\n".join(re.findall(r"```sh\n(.*?)```", README.read_text(), re.DOTALL))
         assert script.count("curl ") == 5
-        script = script.replace("http://127.0.0.1:4010", child.url)
+        script = f"{greeting}\n{script}".replace("http://127.0.0.1:4010", child.url)
         script = script.replace("$(.venv/bin/tams token)", TOKEN)
         shell = await asyncio.create_subprocess_exec(
             *("bash", "-euo", "pipefail", "-c", script.replace("curl ", "curl -sS --fail-with-body ")),

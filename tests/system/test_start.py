@@ -6,8 +6,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tams_common.config import Common
+from tams_common.runtime import registry
+from tams_common.runtime.manual import meanings
 from tests.stores import SCRIPT, on_sqlite_files
 from tests.system import processes, words
 from tests.system.api import Api
@@ -30,11 +34,7 @@ async def python(code: str) -> str:
 
 async def test_the_three_curl_lines_work_when_pasted(tmp_path: Path) -> None:
     async with processes.dev(tmp_path / "data") as child:
-        assert child.process.stdout is not None
-        text = ""
-        while text.count("curl ") < 3:
-            text += (await child.process.stdout.readline()).decode()
-        for line in re.findall(r"curl .*", text):
+        for line in await child.curl_lines():
             shell = await asyncio.create_subprocess_shell(
                 f"{line} -s -o /dev/null -w '%{{http_code}}'", stdout=asyncio.subprocess.PIPE
             )
@@ -139,11 +139,16 @@ async def test_an_unknown_service_is_told_which_exist() -> None:
     assert "catalog" in output
 
 
-async def test_services_lists_every_key() -> None:
+async def test_services_prints_every_key_with_its_default_and_its_meaning() -> None:
     status, output = await processes.run("services")
     assert status == 0
-    for key in ("TAMS_STORE_URL", "TAMS_PUBLIC_URL", "TAMS_API_GATEWAY_TOKENS_FILE"):
-        assert key in output
+    assert "  TAMS_DEFAULT_LIMIT [30]\n  TAMS_MAX_LIMIT [1000]\n      items on a page" in output
+    assert "  TAMS_PUBLIC_URL [empty]\n      the address under which clients reach the gateway" in output
+
+
+@pytest.mark.parametrize("kind", [Common, *(service.config for service in registry.load_all())])
+def test_every_key_is_explained(kind: type[msgspec.Struct]) -> None:
+    assert set(meanings(kind)) == set(kind.__struct_fields__)
 
 
 async def test_the_gateway_imports_no_database_and_no_bus() -> None:

@@ -15,13 +15,29 @@ from tams_common.timerange import TimeRange
 Json: TypeAlias = dict[str, Any]
 """A part of the document: JSON of OpenAPI's making, which has no types here."""
 
-TIMERANGE: Final[Json] = {"type": "string", "description": "A TimeRange such as `[0:0_10:0)`; `_` is all of time."}
-TIMESTAMP: Final[Json] = {"type": "string", "description": "A Timestamp: seconds, a colon, nanoseconds."}
+TIMERANGE: Final[Json] = {
+    "type": "string",
+    "description": "A TimeRange such as `[0:0_10:0)`; `_` is all of time.",
+    "examples": ["[0:0_10:0)"],
+}
+TIMESTAMP: Final[Json] = {
+    "type": "string",
+    "description": "A Timestamp: seconds, a colon, nanoseconds.",
+    "examples": ["0:0"],
+}
 UUID: Final[Json] = {"type": "string", "pattern": f"^{UUID_PATTERN}$"}
 _SCHEMAS: Final = "#/components/schemas/{name}"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _FREE_TEXT: Final = frozenset({"object_id", "request_id", "name", "key", "file"})
 """Path parameters that are no UUIDs (GEN-5, GEN-6)."""
+EXAMPLES: Final = {
+    "flow_id": "10000000-0000-4000-8000-000000000001",
+    "source_id": "20000000-0000-4000-8000-000000000001",
+    "profile_id": "50000000-0000-4000-8000-000000000001",
+    "object_id": "camera-1/0001",
+    "name": "programme",
+}
+"""Path parameters by which the examples of bodies fit together, the README's where it has them."""
 
 
 class AllOf(msgspec.Struct, frozen=True):
@@ -67,13 +83,15 @@ class Answer(msgspec.Struct, frozen=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What a route does. `answers` are its successes, `refusals` the statuses of its problems.
 
-    `body` is what it takes: a type or combination, None for nothing.
+    `body` is what it takes: a type or combination, None for nothing. `example` is such a body, which a store takes as
+    it stands: forms begin with it. Without one they make one up from the types.
     """
 
     summary: str
     answers: Mapping[int, Answer]
     parameters: tuple[Parameter, ...] = ()
     body: Any = None
+    example: Any = None
     body_required: bool = True
     refusals: tuple[int, ...] = ()
     deprecated: bool = False
@@ -169,7 +187,7 @@ def _operation(route: Described, schemas: _Schemas) -> Json:
     if operation.body is not None:
         described["requestBody"] = {
             "required": operation.body_required,
-            "content": _content(operation.body, schemas),
+            "content": _content(operation.body, schemas, example=operation.example),
         }
     answers = {str(status): _answer(answer, schemas, head=head) for status, answer in operation.answers.items()}
     refusals = {str(status): _refusal(status, schemas, head=head) for status in operation.refusals}
@@ -193,10 +211,11 @@ def _refusal(status: int, schemas: _Schemas, *, head: bool) -> Json:
     return described
 
 
-def _content(body: Any, schemas: _Schemas) -> Json:  # noqa: ANN401
+def _content(body: Any, schemas: _Schemas, *, example: Any = None) -> Json:  # noqa: ANN401
     if isinstance(body, Media):
         return {body.content_type: {"schema": {}}}
-    return {"application/json": {"schema": schemas.of(body)}}
+    shown = {} if example is None else {"example": example}
+    return {"application/json": {"schema": schemas.of(body), **shown}}
 
 
 def _shared(path: str) -> Json:
@@ -211,6 +230,7 @@ def _shared(path: str) -> Json:
                 "in": "path",
                 "required": True,
                 "schema": {"type": "string"} if name in _FREE_TEXT else UUID,
+                **({"example": EXAMPLES[name]} if name in EXAMPLES else {}),
             }
             for name in names
         ]

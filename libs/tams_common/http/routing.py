@@ -67,8 +67,10 @@ class Router(Generic[T]):
         if target is None and method == "HEAD":
             target = node.methods.get("GET")
         if target is None:
-            allowed = set(node.methods) | ({"HEAD"} if "GET" in node.methods else set()) | {"OPTIONS"}
-            raise MethodNotAllowed(f"{method} is not possible on {path}", allowed=tuple(sorted(allowed)))
+            allowed = sorted(set(node.methods) | ({"HEAD"} if "GET" in node.methods else set()) | {"OPTIONS"})
+            raise MethodNotAllowed(
+                f"{method} is not possible on {path}, only {', '.join(allowed)}", allowed=tuple(allowed)
+            )
         if not values:
             return target, {}
         return target, {

@@ -14,11 +14,11 @@ UUID: Final = Meta(pattern=rf"\A{UUID_PATTERN}\Z")
 UUID_OR_EMPTY: Final = Meta(pattern=rf"\A({UUID_PATTERN})?\Z")
 """A UUID, or the empty text that takes a link away (PRF-20, PRF-24)."""
 
-Whole: TypeAlias = Annotated[int, Meta(ge=-_INT64_MAX, le=_INT64_MAX)]
-NonNegative: TypeAlias = Annotated[int, Meta(ge=0, le=_INT64_MAX)]
-Positive: TypeAlias = Annotated[int, Meta(gt=0, le=_INT64_MAX)]
+Whole: TypeAlias = Annotated[int, Meta(ge=-_INT64_MAX, le=_INT64_MAX, examples=[0])]
+NonNegative: TypeAlias = Annotated[int, Meta(ge=0, le=_INT64_MAX, examples=[0])]
+Positive: TypeAlias = Annotated[int, Meta(gt=0, le=_INT64_MAX, examples=[1])]
 
-MimeType: TypeAlias = Annotated[str, Meta(pattern=r"\A[^\s/]+/[^\s/]+\Z")]
+MimeType: TypeAlias = Annotated[str, Meta(pattern=r"\A[^\s/]+/[^\s/]+\Z", examples=["video/mp2t"])]
 """A codec or container: two parts and a slash, as loose as the schema of flows has it (FLW-27, T-9)."""
 
 _TOKEN: Final = r"[0-9A-Za-z!#$%&'*+.^_`|~-]+"

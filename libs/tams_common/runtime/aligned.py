@@ -5,7 +5,13 @@ from typing import Final
 
 import click
 
-_NUMBERS: Final = frozenset({"rows", "bytes", "partitions", "copies"})
+_NUMBERS: Final = frozenset(
+    {
+        *("rows", "bytes", "partitions", "copies"),
+        *("instances", "stored", "missing", "damaged", "orphaned", "abandoned", "removed"),
+        *("waiting", "young", "foreign", "unfinished"),
+    }
+)
 
 
 def print_aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

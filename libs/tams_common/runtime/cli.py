@@ -5,7 +5,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
-import msgspec
 
 from tams_common.config import Common, service_prefix
 from tams_common.errors import TamsError
@@ -57,7 +56,7 @@ def main() -> None:
 @click.option("--bus", default=None, metavar="URL", help="Events: sqlite:DIRECTORY, sqlite::memory: or kafka://….")
 @click.option("--objects", default=None, metavar="URL", help="Media: local:DIRECTORY, local::memory: or s3:FILE.toml.")
 def dev(data: Path, **options: str | None) -> None:
-    """Run the whole store in this process; nothing else is needed."""
+    """Run the whole store in this process. Nothing else is needed."""
     from tams_common.runtime import dev, process
 
     process.run(dev.serve(data, {name: value for name, value in options.items() if value}, environ=os.environ))
@@ -77,16 +76,18 @@ def run(service: str, listen: str | None) -> None:
 
 @main.command()
 def services() -> None:
-    """List the installed services and the configuration keys of each."""
-    _print_keys("every service", "TAMS_", kind=Common)
-    for service in registry.load_all():
-        _print_keys(service.name, service_prefix(service.name), kind=service.config)
+    """Print every configuration key with its default and meaning."""
+    from tams_common.runtime.manual import page
+
+    shown = [page("every service", "TAMS_", kind=Common)]
+    shown += [page(each.name, service_prefix(each.name), kind=each.config) for each in registry.load_all()]
+    click.echo("\n\n".join(shown))
 
 
 @main.command()
 @_DATA
 def token(data: Path) -> None:
-    """Print the development token of a data directory, and make it where there is none."""
+    """Print the development token of a data directory. It is made where there is none."""
     from tams_common.runtime.dev import dev_token
 
     click.echo(dev_token(data))
@@ -95,10 +96,3 @@ def token(data: Path) -> None:
 main.add_command(storage)
 main.add_command(tables)
 main.add_command(topics)
-
-
-def _print_keys(title: str, prefix: str, *, kind: type[msgspec.Struct]) -> None:
-    click.echo(title)
-    for field in msgspec.structs.fields(kind):
-        default = "required" if field.required else f"[{field.default!r}]"
-        click.echo(f"  {prefix}{field.name.upper()} {default}")

@@ -14,8 +14,9 @@ from tams_common.runtime import registry
 from tams_common.runtime.host import Host
 from tams_common.runtime.process import serve_until_signal
 
-FLOW_ID: Final = "10000000-0000-4000-8000-000000000001"
-SOURCE_ID: Final = "20000000-0000-4000-8000-000000000001"
+FLOW_ID: Final = "30000000-0000-4000-8000-000000000001"
+SOURCE_ID: Final = "40000000-0000-4000-8000-000000000001"
+"""Others than the README's, whose flow has another format: whoever follows both meets no refusal."""
 
 
 async def serve(data: Path, options: Mapping[str, str], *, environ: Mapping[str, str]) -> None:
@@ -118,6 +119,6 @@ def greeting(host: Host, data: Path, *, token: str) -> str:
 
   Try it:
     curl {auth} {host.url}/service
-    curl {auth} -X PUT -H 'Content-Type: application/json' -d '{flow}' {host.url}/flows/{FLOW_ID}
+    curl {auth} -X PUT -d '{flow}' {host.url}/flows/{FLOW_ID}
     curl {auth} {host.url}/flows
 """

@@ -44,7 +44,7 @@ _SHOWN: Final = 100
 @click.option("--force", is_flag=True, help="With --repair: also where that is more than a tenth of all objects.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole report as JSON.")
 def check(store: str | None, objects: str | None, *, repair: bool, force: bool, as_json: bool) -> None:
-    """Compare the tables with the stored bytes, both ways; exit status 1 when they do not agree in the end.
+    """Compare the tables with the stored bytes, both ways. Exit status 1 when they do not agree in the end.
 
     The store may be running meanwhile. Nothing is changed without --repair, which never touches an object's bytes.
 

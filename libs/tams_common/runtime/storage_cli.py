@@ -22,7 +22,7 @@ _GOOD: Final = frozenset({"ready", "created"})
 
 @click.group()
 def storage() -> None:
-    """Prepare, show and check the storage backends of media objects."""
+    """Prepare, show and check the storage backends of media."""
 
 
 storage.add_command(check)
@@ -32,7 +32,7 @@ storage.add_command(check)
 @OBJECTS
 @click.option("--create", is_flag=True, help="Also make the buckets that are absent.")
 def init(objects: str | None, *, create: bool) -> None:
-    """Let browsers into the buckets as their `cors_origins` say, and check that all can be used; may be repeated."""
+    """Prepare the buckets, and check that all can be used. Browsers are let in as `cors_origins` says."""
     _print(_on_backends(common_of(objects), lambda opened: opened.prepare(create=create)), ours=None)
 
 
@@ -40,9 +40,9 @@ def init(objects: str | None, *, create: bool) -> None:
 @STORE
 @OBJECTS
 def status(store: str | None, objects: str | None) -> None:
-    """Show whether the backends can be used and bear the mark of this store, and what differs from their declaration.
+    """Show the backends, and whether they can be used. What differs from their declaration is shown, too.
 
-    Where the tables cannot be read, marks are shown, but not judged.
+    Whether they bear the mark of this store is not judged where the tables cannot be read.
     """
     common = common_of(objects, store=store)
     found = _on_backends(common, lambda opened: opened.condition())

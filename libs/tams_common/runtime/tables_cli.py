@@ -25,7 +25,7 @@ _STORE = click.option("--store", default=None, metavar="URL", help="Where the ta
 _TABLE = click.option("--table", default=None, metavar="NAME", help="Only this table, in every service that has it.")
 _PROJECTION = click.option("--projection", default=None, metavar="NAME", help="Only projections of this name.")
 
-_TABLE_TITLES: Final = ("service", "table", "version", "rows", "bytes", "sorted by", "rows lie", "projections", "drift")
+_TABLE_TITLES: Final = ("service", "table", "version", "rows", "bytes", "sorted by", "rows lie", "drift", "projections")
 _PROJECTION_TITLES: Final = ("service", "table", "projection", "columns", "state", "rows", "bytes")
 
 
@@ -37,13 +37,13 @@ class _Work(Protocol):
 
 @click.group()
 def tables() -> None:
-    """Create, change and show the tables of the installed services."""
+    """Create, change and show the tables of the services."""
 
 
 @tables.command()
 @_STORE
 def migrate(store: str | None) -> None:
-    """Bring every table and projection up to its declaration; disabled projections stay off."""
+    """Bring every table and projection up to its declaration. Disabled projections stay off."""
 
     async def bring_up(opened: Store) -> list[TableStatus]:
         await opened.migrate()
@@ -60,7 +60,7 @@ def migrate(store: str | None) -> None:
 @tables.command()
 @_STORE
 def status(store: str | None) -> None:
-    """Show version, rows, bytes, order, projections and drift of every table."""
+    """Show every table and what differs from its declaration. Version, rows, bytes, order and projections, too."""
 
     async def look(opened: Store) -> list[TableStatus]:
         return await opened.status()
@@ -75,7 +75,7 @@ def status(store: str | None) -> None:
 
 @tables.group()
 def projections() -> None:
-    """Second orders of tables, which spare scans; they can be switched at any time and cost writes."""
+    """Switch second orders of tables, which spare scans. This can be done at any time; each costs writes."""
 
 
 @projections.command("enable")
@@ -170,7 +170,7 @@ def _projection_cells(each: ProjectionStatus) -> tuple[str, str, str]:
 def _table_cells(table: TableStatus, declared: AnyTable) -> tuple[str, ...]:
     order = " ".join(declared.order)
     if table.stored_version is None:
-        return (table.name, "absent", "", "", order, "", "", "not migrated")
+        return (table.name, "absent", "", "", order, "", "not migrated", "")
     drift = list(table.drift)
     if table.stored_version != table.declared_version:
         drift.insert(0, f"declared as version {table.declared_version}")
@@ -182,8 +182,8 @@ def _table_cells(table: TableStatus, declared: AnyTable) -> tuple[str, ...]:
         str(table.bytes),
         order,
         table.sorting,
-        projections,
         ", ".join(drift) or "none",
+        projections,
     )
 
 

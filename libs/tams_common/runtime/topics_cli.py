@@ -22,7 +22,7 @@ _TITLES: Final = ("topic", "partitions", "kept", "cleanup", "copies", "drift")
 
 @click.group()
 def topics() -> None:
-    """Create and show the topics of the events, and those for events that a service could not apply."""
+    """Create and show the topics of events. Those for events that a service could not apply are among them."""
 
 
 @topics.command()
@@ -41,7 +41,7 @@ def apply(bus: str | None) -> None:
 @topics.command()
 @_BUS
 def status(bus: str | None) -> None:
-    """Show partitions, retention, cleanup policy and copies of every topic, and what differs from its declaration."""
+    """Show every topic and what differs from its declaration. Partitions, retention, cleanup and copies, too."""
     wanted = declared()
     _print(_on_bus(bus, lambda opened: opened.status(wanted)))
 

@@ -31,7 +31,7 @@ class Options(TypedDict):
 @click.option("--version", default="5.5", show_default=True, type=click.Choice(["5.4", "5.5"]), help="Whom to play.")
 @click.option("--idle-timeout", default=300.0, show_default=True, metavar="SECONDS", help="Ends idle transactions.")
 def main(listen: str, data: Path | None, **options: Unpack[Options]) -> None:
-    """Serve a stand-in for VAST DataBase, for development and tests; never for data that matters."""
+    """Serve a stand-in for VAST DB, for development and tests. Never for data that matters."""
     # Imported only here: the SDK's classes, which the emulator speaks with, take a second to load.
     from vast_emulator.engine import EngineOptions
     from vast_emulator.server import Settings

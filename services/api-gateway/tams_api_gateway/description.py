@@ -19,9 +19,9 @@ _ABOUT: Final = (
     "Time-addressable Media Store API 8.2; what is ours beyond it is tagged `Extensions`."
 )
 _SECURITY: Final[Json] = {
-    "bearer_token_auth": {"type": "http", "scheme": "bearer"},
-    "url_token_auth": {"type": "apiKey", "in": "query", "name": "access_token"},
-    "basic_auth": {"type": "http", "scheme": "basic"},
+    "bearer_token_auth": {"type": "http", "scheme": "bearer", "description": "The token: `tams dev` prints its own."},
+    "url_token_auth": {"type": "apiKey", "in": "query", "name": "access_token", "description": "The same, in the URL."},
+    "basic_auth": {"type": "http", "scheme": "basic", "description": "Its subject and the token."},
 }
 
 

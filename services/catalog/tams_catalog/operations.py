@@ -5,7 +5,7 @@ from typing import Any, Final, get_args
 from msgspec import UNSET, Struct, UnsetType
 
 from tams_catalog.service_info import ServiceChange, ServiceDocument
-from tams_common.http.openapi import TIMERANGE, UUID, AllOf, Answer, Json, ListOf, OneOf, Operation, Parameter
+from tams_common.http.openapi import EXAMPLES, TIMERANGE, UUID, AllOf, Answer, Json, ListOf, OneOf, Operation, Parameter
 from tams_common.http.parameters import (
     BOOLEAN,
     DONE,
@@ -40,6 +40,12 @@ class FlowTimes(Struct, frozen=True, kw_only=True):
 FLOW: Final = AllOf((FlowCommon, Technical, FlowStamp, FlowTimes))
 NEW_FLOW: Final = OneOf((AllOf((FlowCommon, Technical)), ProfileFlow))
 
+_VIDEO: Final[Json] = {
+    "format": "urn:x-nmos:format:video",
+    "codec": "video/h264",
+    "container": "video/mp2t",
+    "essence_parameters": {"frame_width": 1920, "frame_height": 1080, "frame_rate": {"numerator": 25}},
+}
 _FORMAT: Final[Json] = {"type": "string", "enum": list(get_args(ContentFormat))}
 _CODEC: Final = Parameter("codec", "Only those with this codec, a MIME type.", TEXT)
 _FORMATS: Final = Parameter("format", "Only those of this format.", _FORMAT)
@@ -57,6 +63,7 @@ GET_SERVICE: Final = Operation(summary="What this store is", answers={200: Answe
 POST_SERVICE: Final = Operation(
     summary="Change the store's name and description",
     body=ServiceChange,
+    example={"name": "Studio 1", "description": "Everything that studio 1 records"},
     answers={200: Answer("Changed.")},
     refusals=(400, 403),
 )
@@ -70,6 +77,7 @@ GET_PROFILE: Final = Operation(summary="A profile", answers={200: Answer("As it 
 POST_PROFILE: Final = Operation(
     summary="Make a profile, which never changes",
     body=NewProfile,
+    example={"id": EXAMPLES["profile_id"], "label": "1080p25, H.264", "flow_metadata": _VIDEO},
     answers={201: Answer("The profile.", Profile)},
     refusals=(400, 403, 404),
 )
@@ -124,6 +132,7 @@ GET_FLOW: Final = Operation(
 PUT_FLOW: Final = Operation(
     summary="Make or replace a flow",
     body=NEW_FLOW,
+    example={"id": EXAMPLES["flow_id"], "source_id": EXAMPLES["source_id"], "label": "camera 1", **_VIDEO},
     answers={201: Answer("Made.", FLOW), 204: DONE},
     refusals=(400, 403, 404),
 )

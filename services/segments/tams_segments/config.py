@@ -17,7 +17,8 @@ class SegmentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     register_page: segments of the flow that a registration reads at once, and so keeps in memory, where they surround
         its own.
     delete_batch: segments that one transaction of a deletion removes.
-    delete_rest: how many times as long as such a transaction took the next one waits, once the DELETE was answered.
+    delete_rest: how many times as long as such a transaction took the next one waits, 0.1 s at most, once the DELETE
+        was answered.
     delete_interval: seconds between looks for deletions to go on with that nobody told of.
     delete_expiry: hours for which a deletion request is shown after its end (DEL-8).
     copy_parallel: copies of objects to other backends that are made at a time; each has two parts in memory, of 16 MiB

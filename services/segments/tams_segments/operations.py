@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from tams_common.http.openapi import Answer, ListOf, Media, OneOf, Operation, Parameter
+from tams_common.http.openapi import EXAMPLES, Answer, ListOf, Media, OneOf, Operation, Parameter
 from tams_common.http.parameters import (
     BOOLEAN,
     DONE,
@@ -113,6 +113,7 @@ LIST_SEGMENTS: Final = Operation(
 REGISTER_SEGMENTS: Final = Operation(
     summary="Register one segment or many",
     body=OneOf((SegmentPost, ListOf(SegmentPost))),
+    example={"object_id": EXAMPLES["object_id"], "timerange": "[0:0_2:0)"},
     answers={
         200: Answer("Some or all segments of the array were refused: these.", FailedSegments),
         201: Answer("All segments are registered."),
@@ -144,6 +145,7 @@ GET_DELETION: Final = Operation(
 ALLOCATE_STORAGE: Final = Operation(
     summary="Get places to upload media objects to",
     body=StoragePost,
+    example={"object_ids": [EXAMPLES["object_id"]]},
     body_required=False,
     answers={201: Answer("Where to upload, and as what.", Places)},
     refusals=(400, 403, 404),
@@ -157,6 +159,7 @@ GET_OBJECT: Final = Operation(
 CREATE_INSTANCE: Final = Operation(
     summary="Have an object copied to a storage backend, or tell where else it is",
     body=InstancePost,
+    example={"url": "https://media.example/camera-1/0001.ts", "label": "archive"},
     answers={201: Answer("Registered; a copy is shown as soon as it is complete.")},
     refusals=(400, 403, 404),
 )

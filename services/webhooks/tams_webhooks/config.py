@@ -8,23 +8,27 @@ _LONGEST_SILENCE: Final = 30
 
 
 class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Keys `TAMS_WEBHOOKS_…`; times in seconds where not said otherwise.
+    """Keys `TAMS_WEBHOOKS_…`.
 
-    encryption_keys, encryption_keys_file: Fernet keys (32 bytes in URL-safe base64) with commas between them, under
-    which api key values are kept: the first one encrypts, all decrypt. `tams dev` makes one; elsewhere it is needed.
+    encryption_keys, encryption_keys_file: Fernet keys (32 bytes in URL-safe base64) with commas between them, or a file
+        with them, under which api key values are kept: the first one encrypts, all decrypt. `tams dev` makes one;
+        elsewhere it is needed.
     signing_keys, signing_keys_file: Ed25519 seeds as Standard Webhooks writes them (`whsk_` and base64) with commas
-    between them; each signs every delivery, and their public halves stand in `/.well-known/webhook-keys.json`.
+        between them, or a file with them; each signs every delivery, and their public halves stand in
+        `/.well-known/webhook-keys.json`.
     allow: networks (CIDR) and host names that webhooks may reach although they are not public, with commas between.
-    timeout: for one attempt, from the connection to the end of the answer.
+    timeout: seconds for one attempt: looking up the host, connecting, sending, and the answer's headers.
     delays: seconds before each further attempt of an event, with commas between them; each is drawn 20 % around that.
-    After the last one the event has failed.
+        After the last one the event has failed.
     error_after: hours of attempts without a success after which a webhook gets status `error`.
-    lane_batch: events that a lane reads at once. lane_concurrency: requests to one webhook at once, at most.
-    lease: for how long a replica that fell silent keeps its lanes. sweep: between looks that nobody asked for.
-    log_hours: for how long events are kept for late receivers, replays and `/events`.
-    attempt_hours: for how long attempts are kept.
-    heartbeat: between comments on an idle `/events` stream, at most 30: everything between here and the client takes a
-    connection for dead that is silent for long.
+    lane_batch: events that are read at once for one webhook.
+    lane_concurrency: requests to one webhook at once, at most.
+    lease: seconds for which a replica that fell silent keeps its webhooks from the others.
+    sweep: seconds between looks at which webhooks there are and which replicas serve them.
+    log_hours: hours for which events are kept for late receivers, replays and `/events`.
+    attempt_hours: hours for which attempts are kept.
+    heartbeat: seconds between comments on an idle `/events` stream, at most 30: everything between here and the client
+        takes a connection for dead that is silent for long.
     followers: clients that may follow `/events` at once, at each replica; each reads every event.
     """
 

@@ -116,7 +116,7 @@ class Lane:
                     _log.warning("deliveries wait", webhook=self.webhook_id, reason=error.detail)
                     await asyncio.sleep(backoff.next())
         except Lost:
-            _log.info("lane lost", webhook=self.webhook_id)
+            _log.info("webhook changed or taken over", webhook=self.webhook_id)
         finally:
             tasks = self._tasks
             for task in tasks:

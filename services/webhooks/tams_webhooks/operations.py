@@ -4,7 +4,7 @@ from typing import Final, get_args
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from tams_common.http.openapi import UUID, Answer, ListOf, Media, Operation, Parameter
+from tams_common.http.openapi import UUID, Answer, Json, ListOf, Media, Operation, Parameter
 from tams_common.http.parameters import DONE, LIMIT, LIST_HEADERS, PAGE, PAGE_HEADERS, REVERSE, TEXT, UUIDS, tags
 from tams_webhooks.deliveries import ReplayPost
 from tams_webhooks.handlers.deliveries import OUTCOMES, TYPES, AttemptShown, ReplayShown, RetryShown
@@ -30,6 +30,12 @@ class WebhookShown(Webhook, frozen=True, kw_only=True):
     error: Error | UnsetType = UNSET
 
 
+_WEBHOOK: Final[Json] = {
+    "url": "https://receiver.example/hook",
+    "api_key_name": "X-Key",
+    "api_key_value": "my-api-key",
+    "events": ["flows/created", "flows/segments_added"],
+}
 LIST_WEBHOOKS: Final = Operation(
     summary="The webhooks of whoever asks",
     parameters=(REVERSE, *tags("tag", "webhooks"), PAGE, LIMIT),
@@ -39,6 +45,7 @@ LIST_WEBHOOKS: Final = Operation(
 CREATE_WEBHOOK: Final = Operation(
     summary="Register a webhook",
     body=WebhookPost,
+    example=_WEBHOOK,
     answers={201: Answer("It gets the events from here on.", WebhookShown, ("Location",))},
     refusals=(400,),
 )
@@ -48,6 +55,7 @@ GET_WEBHOOK: Final = Operation(
 REPLACE_WEBHOOK: Final = Operation(
     summary="Replace a webhook; its api key value stays unless a new one is given",
     body=WebhookPut,
+    example={"id": "60000000-0000-4000-8000-000000000001", **_WEBHOOK, "status": "created"},
     answers={201: Answer("As it is now.", WebhookShown)},
     refusals=(400, 403, 404),
 )
@@ -67,6 +75,7 @@ LIST_DELIVERIES: Final = Operation(
 REPLAY: Final = Operation(
     summary="Send events again",
     body=ReplayPost,
+    example={"failed": True},
     answers={202: Answer("They are sent beside new ones.", ReplayShown)},
     refusals=(400, 404),
 )
@@ -100,9 +109,17 @@ FOLLOW: Final = Operation(
         ),
         Parameter("flow_id", "Only events of these flows, with commas between them.", UUIDS),
         Parameter("source_id", "Only events of these sources and of their flows, with commas between them.", UUIDS),
-        Parameter("last_event_id", "Go on after the event with this id; the header Last-Event-ID wins.", TEXT),
+        Parameter(
+            "last_event_id",
+            "Go on after the event with this id, 0 for the oldest; the header Last-Event-ID wins.",
+            TEXT,
+        ),
     ),
-    answers={200: Answer("The stream.", Media("text/event-stream"))},
+    answers={
+        200: Answer(
+            "The stream, as `curl -N` shows it: this page waits for its end in vain.", Media("text/event-stream")
+        )
+    },
     refusals=(400,),
 )
 GET_ASYNCAPI: Final = Operation(

@@ -80,7 +80,9 @@ class EventStream(Collector):
         if self.open >= self._most:
             raise Unavailable(f"{self.open} clients follow already: that is all that may", retry_after=_WAIT)
         if asked is not None and asked > end:
-            raise InvalidInput(f"{field}: the log ends at {end}; {asked} belongs to another one", field=field)
+            raise InvalidInput(
+                f"{field}: the log of this store ends at {end}, so {asked} is of another one", field=field
+            )
         return end if asked is None else asked
 
     async def follow(self, wanted: Filter, *, after: int) -> AsyncGenerator[bytes, None]:

@@ -45,3 +45,4 @@ def test_head_needs_a_get() -> None:
     with pytest.raises(MethodNotAllowed) as caught:
         ROUTER.match("HEAD", "/a/b")
     assert caught.value.allowed == ("OPTIONS", "PUT")
+    assert caught.value.detail == "HEAD is not possible on /a/b, only OPTIONS, PUT"

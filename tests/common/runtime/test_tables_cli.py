@@ -54,7 +54,7 @@ def test_status_tells_what_is_missing_until_the_tables_are_migrated(tables: Tabl
     segments = next(line for line in after if line.split()[:2] == ["segments", "segments"])
     assert segments.split() == [
         *("segments", "segments", "1", "0", "0"),
-        *("flow_id", "start_ns", "in", "order", "by_object", "none"),
+        *("flow_id", "start_ns", "in", "order", "none", "by_object"),
     ]
 
 
