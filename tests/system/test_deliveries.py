@@ -38,7 +38,7 @@ async def test_a_collections_webhook_hears_of_a_member_from_when_it_joins_until_
     await api.put(f"/flows/{multi}", body, expect=201)
     joined: list[str] = []
     async with receiver() as receiving:
-        asked = {
+        asked: dict[str, dict[str, object]] = {
             "by-flow": {"flow_collected_by_ids": [multi]},
             "by-source": {"source_collected_by_ids": [body["source_id"]]},
             "no-flow": {"flow_collected_by_ids": [], "flow_ids": [flow]},
@@ -56,12 +56,14 @@ async def test_a_collections_webhook_hears_of_a_member_from_when_it_joins_until_
             await api.delete(f"/flows/{multi}/flow_collection")
             alone += await words.fill(api, flow, count=1, start=10 + start)
 
-        def heard(name: str) -> list[str]:
-            bodies = [request.json()["event"]["segments"] for request in receiving.at(f"/{name}").accepted]
-            return [segment["object_id"] for segments in bodies for segment in segments]
+        def heard() -> list[list[str]]:
+            bodies = [
+                [request.json()["event"]["segments"] for request in receiving.at(f"/{name}").accepted] for name in asked
+            ]
+            return [[segment["object_id"] for segments in each for segment in segments] for each in bodies]
 
-        for name, expected in zip(asked, (joined, joined, alone, alone), strict=True):
-            await eventually(lambda name=name, expected=expected: len(heard(name)) >= len(expected))  # type: ignore[misc]
-            assert heard(name) == expected
+        expected = [joined, joined, alone, alone]
+        await eventually(lambda: [len(each) for each in heard()] == [len(each) for each in expected])
+        assert heard() == expected
         for webhook in webhooks:
             await api.delete(f"/service/webhooks/{webhook}")
