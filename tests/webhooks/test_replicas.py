@@ -22,6 +22,7 @@ from tests.stores import environ_of
 from tests.webhooks.rig import CONFIG, FLOW, Rig, flow_event, running
 from tests.webhooks.words import assert_in_order, attempted, on_many_flows
 
+NEVER = 3600.0
 FAST = replace(CONFIG, lease=4.0, sweep=0.05, delays=",".join(["0.1"] * 50))
 
 
@@ -184,3 +185,20 @@ async def test_a_replica_whose_clock_is_set_back_keeps_its_lanes_and_their_ends(
         await eventually(is_held)
         await rig.append(flow_event(at=2 * SECOND))
         await eventually(lambda: len(endpoint.ids) == 2)
+
+
+async def test_what_happens_after_a_deletion_at_another_replica_is_not_sent() -> None:
+    async with running(replace(CONFIG, sweep=NEVER)) as rig:
+        deleted, kept = rig.receiver.at("/deleted"), rig.receiver.at("/kept")
+        webhook = await rig.register(deleted.url)
+        await rig.register(kept.url)
+        async with another(rig) as dispatcher:
+            before, after = flow_event(), flow_event(at=2 * SECOND)
+            await rig.publish(before)
+            await eventually(lambda: deleted.ids == kept.ids == [before.id])
+            await eventually(attempted(rig, webhook, count=1))
+            await rig.client.delete(f"/service/webhooks/{webhook}")
+            await rig.publish(after)
+            await eventually(lambda: kept.ids == [before.id, after.id])
+            await eventually(lambda: len(dispatcher.lanes) == 1)
+            assert deleted.ids == [before.id]

@@ -20,7 +20,7 @@ from tams_webhooks.window import Window
 class Picked(Struct, frozen=True):
     """What is next: new chains, how far the log has been looked through for them, the keys of events that were passed
     because others of their key go first, and in words what was not kept long enough. `is_outdated` tells that the
-    webhook has changed: nothing is next before it has been read again."""
+    webhook has changed or is gone: nothing is next before it has been read again."""
 
     chains: Sequence[Chain] = ()
     cursor: int = 0
@@ -41,6 +41,7 @@ class Picker:
         self._full_at = -1
         self._told_below = 0
         self._next_at = 0
+        self._is_known = False
 
     def following(self, cursor: int) -> int:
         """When (ns) the event after `cursor` arrived, 0 for none; of a lane far behind, when one before it did."""
@@ -61,9 +62,9 @@ class Picker:
         due = sorted(due, key=lambda row: row.due)[: room.keys]
         behind = self._full_at != books.cursor and self._window.after(books.cursor) is None
         question = Question(self._webhook_id, books.cursor, due, max(1, room.events // max(1, len(due))), behind)
-        look = await self._look(question)
+        look, is_gone = await self._look(question)
         self._next_at = look.rows[0].appended if look.rows else self._next_at
-        if look.version > target.version:
+        if is_gone or look.version > target.version:
             return Picked(is_outdated=True)
         waiting = books.parked.keys() | set(busy)
         fresh = max(0, min(MOST_PARKED - len(waiting), room.keys - len(due)))
@@ -77,10 +78,14 @@ class Picker:
         chains = chains_of(batch, events, parked=books.parked, now=now)
         return Picked(chains, batch.cursor, batch.passed, self._lost(books, look))
 
-    async def _look(self, question: Question) -> Look:
+    async def _look(self, question: Question) -> tuple[Look, bool]:
+        """What there is, and whether the webhook is gone: memory may not have heard yet of one that is new."""
         if question.due or question.behind:
-            return await self._store.read(question.look)
-        return Look(version=self._window.versions.get(self._webhook_id, 0))
+            look = await self._store.read(question.look)
+            return look, not look.version
+        version = self._window.versions.get(self._webhook_id, 0)
+        self._is_known = self._is_known or version > 0
+        return Look(version), self._is_known and not version
 
     def _lost(self, books: Books, look: Look) -> str:
         """In words, what was to be delivered and is no longer kept, once; empty for nothing."""
