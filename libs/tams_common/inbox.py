@@ -13,7 +13,7 @@ from tams_common.bus.backoff import Backoff
 from tams_common.bus.cloudevents import floor_of, from_record
 from tams_common.clock import SECOND, Clock
 from tams_common.errors import Conflict, InvalidInput, Unavailable
-from tams_common.events import Envelope, dead_letters
+from tams_common.events import RESOURCE_LIMIT, Envelope, dead_letters
 from tams_common.store import Guard, Query, Reader, Store, Table, Tx, Windowed, eq, lt
 
 _log = structlog.get_logger(__name__)
@@ -93,6 +93,8 @@ DEFAULTS: Final = SubscriptionSettings()
 _PRUNE_EVERY: Final = 1000
 _REPORT_EVERY: Final = 1.0
 _REASON_LENGTH: Final = 500
+_MOST_KEPT: Final = RESOURCE_LIMIT + 4096
+"""Bytes of a dead letter's value: more than any event of ours has, and half of what its headers may be."""
 
 
 class TooMuchPoison(RuntimeError):
@@ -299,20 +301,29 @@ class Subscription:
         self._dead.append(now)
         self.progress.dead += 1
         _log.error("event set aside", group=self._interest.group, id=record.id, reason=str(cause))
-        headers = {
-            **record.headers,
-            "dead_reason": str(cause)[:_REASON_LENGTH],
-            "dead_topic": record.partition.topic,
-            "dead_partition": str(record.partition.number),
-            "dead_offset": str(record.offset),
-        }
-        message = Message(topic=self.dead_topic, key=record.key, id=record.id, value=record.value, headers=headers)
-        await _patiently(lambda: self._publish(message))
+        letter = _dead_letter(record, cause, topic=self.dead_topic)
+        await _patiently(lambda: self._publish(letter))
         delivery.envelope = None
 
     async def _publish(self, message: Message) -> None:
         if await self._bus.publish([message]):
             raise Unavailable(f"the bus did not take event {message.id}")
+
+
+def _dead_letter(record: Record, cause: Exception, *, topic: str) -> Message:
+    """What is kept of a record that cannot be applied, and where it lies. Of one that is larger than any event only as
+    much that the bus takes it, with all that is said about it."""
+    about = {
+        "dead_reason": str(cause)[:_REASON_LENGTH],
+        "dead_topic": record.partition.topic,
+        "dead_partition": str(record.partition.number),
+        "dead_offset": str(record.offset),
+        "dead_size": str(len(record.value)),
+    }
+    told = sum(len(name) + len(value) for name, value in record.headers.items())
+    headers = about if told > 2 * _MOST_KEPT else record.headers | about
+    key, event_id = record.key[:_REASON_LENGTH], record.id[:_REASON_LENGTH]
+    return Message(topic=topic, key=key, id=event_id, value=record.value[:_MOST_KEPT], headers=headers)
 
 
 async def _patiently(step: Callable[[], Awaitable[T]]) -> T:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaProducer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from tams_common.bus import Message, Topic
@@ -231,3 +232,22 @@ async def test_members_leave_at_any_moment_of_an_outage(kafka: Kafka) -> None:
             await member.close()
         await bus.close()
     await eventually(lambda: asyncio.all_tasks() == before)
+
+
+@pytest.mark.parametrize("headers", [[], [("other", b"x" * 500_000)], [("ce_id", b"x" * 500_000)]])
+async def test_poison_as_large_as_the_broker_takes_is_set_aside(
+    kafka: Kafka, ledger: Ledger, prefix: str, headers: list[tuple[str, bytes]]
+) -> None:
+    """What says why a record is dead comes on top of it: whole it would be refused again and again."""
+    size = 1_048_400 - sum(len(value) for _, value in headers)
+    async with AIOKafkaProducer(bootstrap_servers=kafka.address, max_request_size=2**21) as other:
+        placed = await other.send_and_wait(f"{prefix}{SEGMENTS}", b"x" * size, key=b"a", headers=headers)
+    for name in NAMES:
+        await ledger.step(name)
+    await relay(ledger).sweep()
+    async with running(subscription(ledger).run):
+        await eventually(lambda: all_applied(ledger, 1))
+    (dead,) = (await ledger.published(1, topic="tams.copy.dead")).records
+    assert dead.headers["dead_partition"] == str(placed.partition)
+    assert dead.headers["dead_offset"] == str(placed.offset)
+    assert dead.headers["dead_size"] == str(size)
