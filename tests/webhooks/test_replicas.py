@@ -24,6 +24,8 @@ from tests.webhooks.words import assert_in_order, attempted, on_many_flows
 
 NEVER = 3600.0
 FAST = replace(CONFIG, lease=4.0, sweep=0.05, delays=",".join(["0.1"] * 50))
+BRIEF = replace(FAST, lease=1.0)
+"""For replicas that nothing kills."""
 
 
 @asynccontextmanager
@@ -149,7 +151,7 @@ async def test_nothing_is_lost_and_no_order_broken_whatever_is_killed(tmp_path: 
 
 
 async def test_a_clock_that_was_ahead_gives_a_dead_replica_no_lane_for_that_long() -> None:
-    async with running(FAST) as rig:
+    async with running(BRIEF) as rig:
         endpoint = rig.receiver.at()
         webhook = await rig.register(endpoint.url)
         rig.clock.advance(seconds=3600)
@@ -170,7 +172,7 @@ async def test_a_clock_that_was_ahead_gives_a_dead_replica_no_lane_for_that_long
 
 
 async def test_a_replica_whose_clock_is_set_back_keeps_its_lanes_and_their_ends() -> None:
-    async with running(FAST) as rig, rig.started():
+    async with running(BRIEF) as rig, rig.started():
         endpoint = rig.receiver.at()
         webhook = await rig.register(endpoint.url)
         await rig.append(flow_event())
