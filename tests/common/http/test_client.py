@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 from multidict import CIMultiDict
@@ -9,7 +10,7 @@ from multidict import CIMultiDict
 from tams_common.auth import READ, Principal
 from tams_common.errors import BadGateway, GatewayTimeout, TamsError, TooLarge, Unavailable
 from tams_common.http import client as client_module
-from tams_common.http.message import Context, Request
+from tams_common.http.message import Context, Request, close_body
 from tests.common.http.sockets import connected, raw_server, read_head, refusing
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -58,7 +59,6 @@ async def test_names_that_do_not_resolve_are_unavailable() -> None:
 
 async def test_streams_without_an_end_keep_nobody_from_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "POOL", 1)
-    monkeypatch.setattr(client_module, "CONNECT", 0.5)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await read_head(reader)
@@ -67,11 +67,13 @@ async def test_streams_without_an_end_keep_nobody_from_the_pool(monkeypatch: pyt
         await reader.read()
         writer.close()
 
-    async with raw_server(answer) as url, connected(url) as transport:
+    async with raw_server(answer) as url, connected(url) as transport, AsyncExitStack() as streams:
         for _ in range(2):
             request = Request("GET", "/events")
             request.endless = True
-            assert (await transport.send(request)).status == 200
+            response = await transport.send(request)
+            streams.push_async_callback(close_body, response.body)
+            assert response.status == 200
         assert (await transport.send(Request("GET", "/"))).body == b"ok"
 
 
