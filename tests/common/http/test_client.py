@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from tams_common.auth import READ, Principal
 from tams_common.errors import BadGateway, GatewayTimeout, TamsError, TooLarge, Unavailable
 from tams_common.http import client as client_module
-from tams_common.http.message import Context, Request
+from tams_common.http.message import Context, Request, close_body
 from tests.common.http.sockets import connected, raw_server, read_head, refusing
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -68,11 +68,15 @@ async def test_streams_without_an_end_keep_nobody_from_the_pool(monkeypatch: pyt
         writer.close()
 
     async with raw_server(answer) as url, connected(url) as transport:
+        streams = []
         for _ in range(2):
             request = Request("GET", "/events")
             request.endless = True
-            assert (await transport.send(request)).status == 200
+            streams.append(await transport.send(request))
         assert (await transport.send(Request("GET", "/"))).body == b"ok"
+        for stream in streams:
+            assert stream.status == 200
+            await close_body(stream.body)
 
 
 async def test_what_is_no_http_is_a_bad_gateway() -> None:
