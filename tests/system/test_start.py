@@ -12,6 +12,7 @@ import pytest
 from tams_common.config import Common
 from tams_common.runtime import registry
 from tams_common.runtime.manual import meanings
+from tests.common.eventually import eventually
 from tests.stores import SCRIPT, on_sqlite_files
 from tests.system import processes, words
 from tests.system.api import Api
@@ -63,6 +64,26 @@ async def test_data_outlive_a_restart(tmp_path: Path) -> None:
         assert await child.stop() == 0
     async with processes.dev(tmp_path / "data") as child, Api(child.url, TOKEN) as api:
         assert [item["object_id"] for item in await api.all(f"/flows/{flow}/segments")] == ids
+
+
+@on_sqlite_files
+async def test_a_store_without_its_bus_stops_and_says_so_in_one_line(tmp_path: Path) -> None:
+    async with processes.dev(tmp_path / "data") as child, Api(child.url, TOKEN) as api:
+        await words.make_flow(api)
+        await eventually(lambda: has_read(tmp_path / "data" / "webhooks.sqlite"))
+    for path in (tmp_path / "data").glob("bus.sqlite*"):
+        path.unlink()
+    async with processes.dev(tmp_path / "data") as child:
+        assert await child.process.wait() == 1
+    told = r"Error: stopped: tams\.\w+ has read tams\.\w+ up to \d+, but the bus ends at 0: it is another one\n"
+    assert re.search(told, child.log.read_text())
+    assert "Traceback" not in child.log.read_text()
+
+
+def has_read(tables: Path) -> bool:
+    """Whether the service of `tables` has read anything from the bus."""
+    with closing(sqlite3.connect(tables)) as connection:
+        return bool(connection.execute("SELECT 1 FROM positions").fetchone())
 
 
 async def test_a_second_store_on_a_data_directory_says_so_and_stops(tmp_path: Path) -> None:

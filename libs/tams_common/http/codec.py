@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar, overload
 import msgspec
 
 from tams_common.errors import InvalidInput
+from tams_common.http.expected import expected
 from tams_common.http.message import Response
 from tams_common.timerange import TimeRange, format_timestamp, parse_timestamp
 
@@ -16,7 +17,7 @@ JSON: Final = "application/json"
 
 _AT: Final = re.compile(r"(.*) - at `(key in )?(\$.*)`", re.DOTALL)
 _NAMED: Final = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
-
+_FORM: Final = re.compile(r"Invalid (?:enum )?value |Expected `str` matching regex ")
 
 _JSON_NAMES: Final = {type(None): "null", dict: "object", list: "array"}
 """What msgspec's own messages call these types."""
@@ -45,7 +46,7 @@ def decode_json(data: bytes, kind: object) -> object:
             data.decode()
         return _decoder(kind).decode(data)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise _invalid(str(error), kind) from None
     except UnicodeDecodeError as error:
         raise InvalidInput(f"the body is not valid UTF-8 at byte {error.start}", field="$") from None
     except msgspec.DecodeError as error:
@@ -97,11 +98,13 @@ def _write(value: object) -> object:
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_write)
 
 
-def _invalid(message: str) -> InvalidInput:
-    """Tells msgspec's message and path apart; a missing or unknown member becomes part of the path."""
+def _invalid(message: str, kind: object) -> InvalidInput:
+    """Tells msgspec's message and path apart; a missing or unknown member becomes part of the path. Where a value is
+    none of a few words, or not of a form, those words or an example follow."""
     located = _AT.fullmatch(message)
     what, path = (located[1], located[3]) if located else (message, "$")
     named = _NAMED.fullmatch(what)
     if named:
         path = f"{path}.{named[1]}"
-    return InvalidInput(f"{what} at {path}", field=path)
+    wanted = expected(kind, path) if _FORM.match(what) else ""
+    return InvalidInput(f"{what} at {path}{wanted and f': {wanted}'}", field=path)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import uvloop
 
-from tams_common.errors import TamsError
+from tams_common.errors import StartRefused, TamsError
 from tams_common.logging import configure
 from tams_common.runtime.host import Host
 
@@ -20,7 +20,8 @@ class BehaviourFailed(TamsError):
 
 
 async def serve_until_signal(host: Host, greeting: Callable[[], str]) -> None:
-    """Starts `host`, prints `greeting`, stops on SIGTERM or SIGINT; raises `BehaviourFailed` when a task ends."""
+    """Starts `host`, prints `greeting`, stops on SIGTERM or SIGINT; raises `BehaviourFailed` when a task
+    ends, `StartRefused` where an operator can mend why."""
     configure(host.common.log_format, host.common.log_level)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -33,10 +34,17 @@ async def serve_until_signal(host: Host, greeting: Callable[[], str]) -> None:
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((failure, stopped), return_when=asyncio.FIRST_COMPLETED)
         if failure.done():
-            raise BehaviourFailed(f"stopped because a background task failed: {failure.result()!r}")
+            raise _told(failure.result())
         failure.cancel()
     finally:
         await host.stop()
+
+
+def _told(error: BaseException) -> TamsError:
+    """What an operator is told of the end of a behaviour: what is wrong, where it can be mended."""
+    if isinstance(error, StartRefused):
+        return StartRefused(f"stopped: {error.detail}")
+    return BehaviourFailed(f"stopped because a background task failed: {error!r}")
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from tams_common.errors import StartRefused
 from tams_common.runtime.service import Behaviour
 
 _log = structlog.get_logger(__name__)
@@ -29,7 +30,8 @@ class Supervisor:
         if task.cancelled() or self.failure.done():
             return
         error = task.exception() or RuntimeError(f"{task.get_name()} returned")
-        _log.error("behaviour failed", behaviour=task.get_name(), exc_info=error)
+        if not isinstance(error, StartRefused):  # an operator can mend that, and reads one line of it at the end
+            _log.error("behaviour failed", behaviour=task.get_name(), exc_info=error)
         self.failure.set_result(error)
 
     async def stop(self) -> None:

@@ -21,7 +21,7 @@ _ABOUT: Final = (
 _SECURITY: Final[Json] = {
     "bearer_token_auth": {"type": "http", "scheme": "bearer", "description": "The token: `tams dev` prints its own."},
     "url_token_auth": {"type": "apiKey", "in": "query", "name": "access_token", "description": "The same, in the URL."},
-    "basic_auth": {"type": "http", "scheme": "basic", "description": "Its subject and the token."},
+    "basic_auth": {"type": "http", "scheme": "basic", "description": "Its subject as user, itself as password."},
 }
 
 

@@ -1,3 +1,5 @@
+from typing import Annotated, Literal
+
 import msgspec
 import pytest
 
@@ -54,6 +56,31 @@ def test_names_the_value_at_fault(data: bytes, field: str, expected: str) -> Non
     assert error.field == field
     assert expected in error.detail
     assert field in error.detail
+
+
+class Camera(msgspec.Struct, tag_field="kind", tag="camera"):
+    mode: Literal["wide", "tele"] = "wide"
+    lens: Annotated[str, msgspec.Meta(pattern=r"\A\d+mm\Z", examples=["50mm"])] = "50mm"
+
+
+class Microphone(msgspec.Struct, tag_field="kind", tag="microphone"):
+    modes: tuple[Literal["mono", "stereo"], ...] = ()
+    named: dict[str, Literal["left", "right"]] = {}
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'[{"kind":"x"}]', "$[0].kind: expected one of camera, microphone"),
+        (b'[{"kind":"camera","mode":"x"}]', "$[0].mode: expected one of tele, wide"),
+        (b'[{"kind":"camera","lens":"x"}]', "$[0].lens: for example 50mm"),
+        (b'[{"kind":"microphone","modes":["mono","x"]}]', "$[0].modes[1]: expected one of mono, stereo"),
+        (b'[{"kind":"microphone","named":{"a":"x"}}]', "$[0].named[...]: expected one of left, right"),
+        (b'[{"kind":"camera","mode":1}]', "Expected `str`, got `int` at $[0].mode"),
+    ],
+)
+def test_tells_what_a_value_may_be(data: bytes, told: str) -> None:
+    assert refused(data, list[Camera | Microphone]).detail.endswith(told)
 
 
 @pytest.mark.parametrize(
