@@ -23,6 +23,7 @@ from tests.common.child import Child, child
 from tests.common.eventually import eventually
 from tests.common.ledger import running as beside
 from tests.webhooks.rig import flow_event, running, segments_event, source_event
+from tests.webhooks.words import attempted
 
 
 class Place(Struct, frozen=True):
@@ -182,7 +183,8 @@ async def test_an_event_whose_headers_tell_something_else_is_set_aside(headers: 
         await rig.bus.publish([strange])
         await rig.publish(flow_event(at=2))
         async with rig.started():
-            await eventually(lambda: len(hook.accepted) == 1)
+            await eventually(attempted(rig, webhook, count=1))
+            assert len(hook.accepted) == 1
             assert await rows_by_type(rig.store, 1)
             assert [outcome for _, outcome in await rig.outcomes(webhook)] == ["delivered"]
 
