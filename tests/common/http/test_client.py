@@ -65,7 +65,6 @@ async def test_names_that_do_not_resolve_are_unavailable(monkeypatch: pytest.Mon
 
 async def test_streams_without_an_end_keep_nobody_from_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "POOL", 1)
-    monkeypatch.setattr(client_module, "CONNECT", 0.5)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await read_head(reader)
