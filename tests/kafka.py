@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tams_common.bus import Message, Topic
 from tams_common.bus.kafka import KafkaBus, settings_of
+from tams_common.errors import Unavailable
+from tests.common.eventually import eventually
 from tools.kafka import Broker
 from tools.kafka_runners import CannotRun, Failed
 
@@ -81,7 +83,7 @@ class Kafka:
             await asyncio.to_thread(own.start)
             # A broker says that it has started before it leads what it led.
             await probe.open()
-            assert not await probe.publish([Message(topic=PROBE.name, key="", id="", value=b"")])
+            await eventually(lambda: _takes_records(probe))
             await probe.close()
 
     @asynccontextmanager
@@ -93,6 +95,13 @@ class Kafka:
             yield
         finally:
             await asyncio.to_thread(own.thaw)
+
+
+async def _takes_records(probe: KafkaBus) -> bool:
+    try:
+        return not await probe.publish([Message(topic=PROBE.name, key="", id="", value=b"")])
+    except Unavailable:
+        return False
 
 
 def _url(address: str, settings: Mapping[str, object]) -> str:

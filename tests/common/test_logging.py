@@ -11,6 +11,7 @@ import structlog
 
 from tams_common import logging
 from tams_common.logging import REQUEST_ID, LineWriter, Logs, configure, line_output, redacted
+from tests.common.eventually import PATIENCE
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_lines_come_out_without_asking() -> None:
     output = Output()
     writer = LineWriter(output)
     writer.write("a")
-    assert Output.written.wait(10)
+    assert Output.written.wait(PATIENCE)
     assert output.getvalue() == "a\n"
     writer.close()
 

@@ -52,7 +52,7 @@ async def test_a_store_that_starts_while_the_broker_is_away_takes_writes_and_tel
             return (await stranger.call("GET", "/readyz", expect=(200, 503))).status == 200
 
         await eventually(is_ready)
-        await eventually(heard_of, patience=90)
+        await eventually(heard_of)
         async with kafka.killed():
             assert await is_ready(), "an outage stops no write, so it takes nobody out of service"
         assert all(child.process.returncode is None for started in children.values() for child in started)

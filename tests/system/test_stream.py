@@ -149,7 +149,7 @@ async def test_a_stream_that_is_cut_is_one_line_in_the_gateways_log(tmp_path: Pa
                 await leaving.hello()
             webhooks.kill()
             with pytest.raises(aiohttp.ClientPayloadError):
-                await follower.block()
+                await follower.event()
 
         def lines() -> list[str]:
             return [line for line in gateway.log.read_text().splitlines() if "broken off" in line]

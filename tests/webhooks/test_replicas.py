@@ -24,8 +24,9 @@ from tests.webhooks.words import assert_in_order, attempted, on_many_flows
 
 NEVER = 3600.0
 FAST = replace(CONFIG, lease=4.0, sweep=0.05, delays=",".join(["0.1"] * 50))
+"""Of processes: the disk of a busy machine may stall for a second."""
 BRIEF = replace(FAST, lease=1.0)
-"""For replicas that nothing kills."""
+"""For replicas that nothing kills: where nothing but the test moves the clock."""
 
 
 @asynccontextmanager

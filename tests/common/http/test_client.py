@@ -1,8 +1,10 @@
 """The HTTP transport against services that are slow, absent, broken or gone."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import NoReturn
 
 import pytest
 from multidict import CIMultiDict
@@ -53,7 +55,12 @@ async def test_refused_connections_are_unavailable() -> None:
         assert isinstance(await failure(url, Request("GET", "/")), Unavailable)
 
 
-async def test_names_that_do_not_resolve_are_unavailable() -> None:
+async def test_names_that_do_not_resolve_are_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_args: object, **_kwargs: object) -> NoReturn:
+        """Stands for `socket.getaddrinfo`: what a machine's resolver does with a name, and how soon, differs."""
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     assert isinstance(await failure("http://tams-nowhere.invalid:1", Request("GET", "/")), Unavailable)
 
 
