@@ -125,11 +125,13 @@ class Part:
 
 
 def settle(path: Path, data: bytes) -> bytes:
-    """Writes a small file for the owner's eyes, unless there is one; returns what it holds then."""
+    """Writes a small file for the owner's eyes, durably, unless there is one; returns what it holds then."""
     if not path.exists():
         fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         with suppress(FileExistsError):  # another process was first: what it wrote holds
             os.link(fresh, path)
         fresh.unlink()
