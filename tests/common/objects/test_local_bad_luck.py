@@ -1,6 +1,8 @@
 """Media in a directory on a bad day: full disks, files that vanish, places that cannot be written to."""
 
 import asyncio
+import os
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from shutil import rmtree
@@ -11,6 +13,7 @@ from tams_common.errors import NotFound, Unavailable
 from tams_common.objects.local import LocalObjects
 from tams_common.objects.local.files import path_of
 from tams_common.objects.local.store import CHUNK
+from tams_common.objects.port import Damaged
 from tests.common.full_disk import full_disk
 
 TS = {"content-type": "video/mp2t"}
@@ -68,6 +71,21 @@ async def test_a_copy_goes_on_when_a_full_disk_has_room_again(objects: LocalObje
     await go_on()
     assert await read(objects, "k") == data
     assert parts_of(objects) == []
+
+
+async def test_a_file_that_was_cut_off_is_not_read_into_memory(objects: LocalObjects) -> None:
+    path = path_of(objects.directory, "k")
+    path.parent.mkdir()
+    with path.open("wb") as file:
+        file.truncate(64 * MIB)
+        file.seek(0, os.SEEK_END)
+        file.write((32 * MIB).to_bytes(4, "big"))
+    tracemalloc.start()
+    with pytest.raises(Damaged):
+        await objects.head("k")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < MIB
 
 
 async def test_a_place_that_cannot_be_written_to_is_unavailable(objects: LocalObjects) -> None:

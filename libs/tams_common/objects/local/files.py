@@ -20,6 +20,8 @@ from tams_common.objects.port import Damaged, ObjectInfo
 
 PART_SUFFIX: Final = ".part"
 _LENGTH: Final = 4
+_LONGEST: Final = 64 * 1024
+"""Bytes of a trailer at most: where a file was cut off, any four bytes of media stand for its length."""
 
 
 class Trailer(msgspec.Struct, frozen=True):
@@ -149,6 +151,8 @@ def open_file(path: Path) -> OpenFile | None:
             status = os.fstat(descriptor)
             length = int.from_bytes(os.pread(descriptor, _LENGTH, status.st_size - _LENGTH), "big")
             size = status.st_size - _LENGTH - length
+            if length > _LONGEST:
+                raise OSError(f"a trailer of {length} bytes")
             trailer = msgspec.json.decode(os.pread(descriptor, length, size), type=Trailer)
         except (OSError, msgspec.DecodeError) as error:
             os.close(descriptor)
