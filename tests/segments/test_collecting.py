@@ -63,7 +63,8 @@ async def test_a_backend_that_is_down_is_not_asked_for_each_of_many_bytes(rig: R
     await rig.collector.sweep()
     left = await garbage(rig)
     assert {row.storage_key for row in left} == set(names)
-    assert sum(row.tries for row in left) == 8
+    # Eight failures are enough, and seven others may be under way by then.
+    assert 8 <= sum(row.tries for row in left) <= 15
     assert {row.due - rig.clock.now for row in left} == {30 * SECOND}
     for name in names:
         path_of(rig.objects.directory, name).rmdir()
