@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from msgspec.structs import replace
 
+from tams_common.clock import SECOND
 from tams_common.objects.local.files import path_of
 from tams_common.objects.s3 import S3Objects
 from tams_common.store import Query
@@ -52,6 +53,24 @@ async def test_bytes_of_a_backend_that_is_gone_wait_for_its_return(rig: Rig) -> 
     await rig.collector.sweep()
     (left,) = await garbage(rig)
     assert (left.storage_id, left.tries) == ("elsewhere", 1)
+
+
+async def test_a_backend_that_is_down_is_not_asked_for_each_of_many_bytes(rig: Rig) -> None:
+    names = [f"bad-{number}" for number in range(30)]
+    for name in names:
+        path_of(rig.objects.directory, name).mkdir(parents=True)
+    await throw_away(rig, *names)
+    await rig.collector.sweep()
+    left = await garbage(rig)
+    assert {row.storage_key for row in left} == set(names)
+    # Eight failures are enough, and seven others may be under way by then.
+    assert 8 <= sum(row.tries for row in left) <= 15
+    assert {row.due - rig.clock.now for row in left} == {30 * SECOND}
+    for name in names:
+        path_of(rig.objects.directory, name).rmdir()
+    rig.clock.advance(seconds=30)
+    await rig.collector.sweep()
+    assert await garbage(rig) == []
 
 
 async def test_more_than_one_batch_goes_in_one_sweep(rig: Rig) -> None:

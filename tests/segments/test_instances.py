@@ -151,8 +151,8 @@ async def test_labels_tell_instances_apart(rig: Rig, label: str) -> None:
 async def test_instances_fit_into_a_row(rig: Rig) -> None:
     for number in range(7):
         await rig.client.post(instances(), {"url": "u" * 8192, "label": str(number)})
-    assert await refused(rig, {"url": "u" * 8192, "label": "last"})
-    assert await refused(rig, {"url": "u" * 8193, "label": "long"})
+    assert await refused(rig, {"url": "u" * 8192, "label": "last"}) == "$.url"
+    assert await refused(rig, {"url": "u" * 8193, "label": "long"}) == "$.url"
     assert len(await labels(rig)) == 8
 
 

@@ -109,6 +109,14 @@ async def test_a_wrong_checksum_stores_nothing(rig: Rig) -> None:
     assert answer.json()["field"] == "content-md5"
 
 
+@pytest.mark.parametrize("header", [("content-range", "bytes 0-4/10"), ("content-encoding", "gzip")])
+async def test_a_body_that_is_not_the_object_itself_is_refused(rig: Rig, header: tuple[str, str]) -> None:
+    put = await put_url(rig, "part")
+    answer = await rig.client.send("PUT", put, body=MEDIA, headers=TS | dict([header]), expect=400)
+    assert answer.json()["field"] == header[0]
+    await rig.client.send("PUT", put, body=MEDIA, headers=TS | {"content-encoding": "identity"}, expect=200)
+
+
 async def test_an_empty_object_is_an_object(rig: Rig) -> None:
     await rig.client.send("PUT", await put_url(rig, "none"), headers=TS, expect=200)
     await rig.client.post(f"/flows/{FLOW}/segments", segment("none", "[0:0_1:0)"))

@@ -61,6 +61,24 @@ class Item(msgspec.Struct, frozen=True):
     object_id: str
 
 
+class Read(msgspec.Struct, frozen=True):
+    """What a client asks for; pages of `limit`."""
+
+    timerange: str
+    limit: int
+    reverse: bool
+    of_shared: bool
+
+    @property
+    def path(self) -> str:
+        """The first page."""
+        query = f"timerange={self.timerange}&limit={self.limit}&reverse_order={str(self.reverse).lower()}"
+        return f"{PATH}?accept_get_urls=&{query}" + (f"&object_id={SHARED}" if self.of_shared else "")
+
+
+READS = st.builds(Read, RANGES, st.integers(1, 4), st.booleans(), st.booleans())
+
+
 class Timelines(RuleBasedStateMachine):
     """`items` are to be seen; replica 0 waits for its deletions, replica 1 for their first two segments only."""
 
@@ -138,14 +156,33 @@ class Timelines(RuleBasedStateMachine):
         self.do(self._replace(self.rigs[replica]))
         self.items = []
 
-    @rule(replica=REPLICAS, timerange=RANGES, limit=st.integers(1, 4), reverse=st.booleans())
-    def read(self, *, replica: int, timerange: str, limit: int, reverse: bool) -> None:
-        """Pages show what shares time with a range, in order (SEG-6, SEG-9)."""
-        within = TimeRange.parse(timerange)
-        expected = sorted((item.timerange for item in self.items if item.timerange.overlaps(within)), key=_by_start)
-        query = f"timerange={timerange}&limit={limit}&reverse_order={str(reverse).lower()}"
-        found = self.do(self._pages(self.rigs[replica], query))
-        assert found == [str(each) for each in (reversed(expected) if reverse else expected)]
+    @rule(replica=REPLICAS, asked=READS)
+    def read(self, replica: int, asked: Read) -> None:
+        """Pages show what shares time with a range, in order (SEG-6, SEG-8, SEG-9)."""
+        found = self.do(self._pages(self.rigs[replica], asked.path))
+        assert found == self._expected(asked)
+
+    @rule(replica=REPLICAS, asked=READS, batch=BATCHES, timerange=RANGES)
+    def read_beside_changes(self, *, replica: int, asked: Read, batch: list[tuple[str, bool]], timerange: str) -> None:
+        """What stays is shown once, in order, and nothing that is not there or not asked for (PAG-10)."""
+        rig, before = self.rigs[replica], self._expected(asked)
+        first, path = self.do(self._page(rig, asked.path))
+        self.delete(replica=replica, timerange=timerange, of_shared=False)
+        self.add(replica, batch)
+        after = self._expected(asked)
+        rest = self.do(self._pages(rig, path))
+        assert first == before[: asked.limit]
+        assert [each for each in (*first, *rest) if each in before and each in after] == [
+            each for each in after if each in before
+        ]
+        assert rest == [each for each in after if each in rest]
+
+    def _expected(self, asked: Read) -> list[str]:
+        """What is to be seen of it."""
+        within = TimeRange.parse(asked.timerange)
+        items = [item for item in self.items if item.object_id == SHARED or not asked.of_shared]
+        found = sorted((item.timerange for item in items if item.timerange.overlaps(within)), key=_by_start)
+        return [str(each) for each in (reversed(found) if asked.reverse else found)]
 
     @invariant()
     def agrees(self) -> None:
@@ -225,12 +262,17 @@ class Timelines(RuleBasedStateMachine):
     async def _extent(self, rig: Rig) -> str:
         return str((await rig.client.get(f"/internal/flows/{FLOW}/extent")).json()["timerange"])
 
-    async def _pages(self, rig: Rig, query: str) -> list[str]:
-        path, found = f"{PATH}?accept_get_urls=&{query}", list[str]()
+    async def _page(self, rig: Rig, path: str) -> tuple[list[str], str]:
+        """What a page shows, and where the next one is, empty for nowhere."""
+        answer = await rig.client.get(path)
+        following = answer.headers.get("link", "").partition(">")[0].removeprefix("<")
+        return [item["timerange"] for item in answer.json()], following
+
+    async def _pages(self, rig: Rig, path: str) -> list[str]:
+        found: list[str] = []
         while path:
-            answer = await rig.client.get(path)
-            found += [item["timerange"] for item in answer.json()]
-            path = answer.headers.get("link", "").partition(">")[0].removeprefix("<")
+            some, path = await self._page(rig, path)
+            found += some
         return found
 
     async def _end(self) -> None:

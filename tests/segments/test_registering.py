@@ -1,12 +1,18 @@
 """POST segments (SGP)."""
 
+import gc
+from types import TracebackType
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tams_common.http.codec import encode_json
-from tams_common.ids import new_id
+from tams_common.ids import FlowId, new_id
 from tams_common.timerange import TimeRange
+from tams_segments.making_way import Limits
+from tams_segments.requests import read_segments
+from tams_segments.writing import Order, Registrar
 from tests.conformance import rule
 from tests.segments.rig import FACTS, FLOW, OTHER_FLOW, SOURCE, Rig, names_of, object_id, seconds, segment
 
@@ -247,3 +253,14 @@ async def test_items_anywhere_in_a_dense_flow_are_decided_rightly(rig: Rig, want
     await rig.client.send("POST", path, body=encode_json(items))
     expected = sorted(accepted, key=lambda timerange: timerange.sort_key)
     assert await rig.timeranges(flow_id=flow_id) == list(map(str, expected))
+
+
+async def test_thousands_that_are_refused_keep_no_traces_of_their_errors(rig: Rig) -> None:
+    items = [segment("nowhere", timerange) for timerange in seconds(*range(1000))]
+    posted = read_segments(encode_json(items + [item | {"ts_offset": 1} for item in items]))
+    registrar = Registrar(
+        rig.store, clock=rig.clock, new_id=new_id, labels=frozenset(), limits=Limits(page=2048, batch=200)
+    )
+    failures = await registrar.register(Order(FlowId(FLOW), FACTS, posted.items))
+    assert (len(failures), len(posted.malformed)) == (1000, 1000)
+    assert sum(isinstance(each, TracebackType) for each in gc.get_objects()) < 500

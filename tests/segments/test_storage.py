@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tams_common.errors import Unavailable
 from tams_common.ids import FlowId, new_id
+from tams_common.objects import Objects
+from tams_common.objects.declared import S3Backend
 from tams_common.objects.local.signing import Mac
+from tams_common.objects.s3 import S3Objects
 from tams_segments.allocating import Allocator
 from tams_segments.requests import StoragePost
 from tests.conformance import rule
@@ -75,6 +79,20 @@ async def test_thousands_of_objects_leave_turns_for_others(rig: Rig, monkeypatch
     task.cancel()
     assert [place.object_id for place in places.media_objects] == list(wanted.object_ids or ())
     assert 0 < most <= 1000
+
+
+async def test_names_are_not_taken_by_a_backend_that_cannot_sign(rig: Rig) -> None:
+    closed = S3Objects(S3Backend(id=object_id(1), bucket="media"), url_lifetime=300)
+    allocator = Allocator(rig.store, [closed, rig.objects], clock=rig.clock, new_id=new_id, lifetime=600)
+
+    async def allocated(objects: Objects) -> list[str]:
+        wanted = StoragePost(object_ids=("a", "b"), storage_id=objects.backend.id)
+        places = await allocator.allocate(FlowId(FLOW), wanted, container="video/mp2t", count=1, base_url="")
+        return [place.object_id for place in places.media_objects]
+
+    with pytest.raises(Unavailable):
+        await allocated(closed)
+    assert await allocated(rig.objects) == ["a", "b"]
 
 
 @rule("STO-8", "STO-10", "INI-3", "INI-13")

@@ -60,7 +60,8 @@ class Allocator:
     async def allocate(
         self, flow_id: FlowId, wanted: StoragePost, *, container: str, count: int, base_url: str
     ) -> Places:
-        """Allocates the named objects, or `count` fresh ones; raises `InvalidInput` for ids that exist (STO-4)."""
+        """Allocates the named objects, or `count` fresh ones; raises `InvalidInput` for ids that exist (STO-4), and
+        `Unavailable` when nothing can be signed."""
         objects = self._backend(wanted)
         presigned = _presigned(objects, wanted)
         kind = next(
@@ -80,9 +81,10 @@ class Allocator:
                 content_type=kind,
             )
 
+        # Before anything is stored: names that were taken, but never given to the client, would be lost to it.
+        sign = objects.signer(base_url).put_url if presigned else lambda key, _: objects.plain_url(key)
         rows = await _step_by_step(names, row)
         await self._store.run(lambda tx: self._insert(tx, rows, now=now))
-        sign = objects.signer(base_url).put_url if presigned else lambda key, _: objects.plain_url(key)
 
         def place(row: MediaObject) -> Place:
             return Place(row.id, PutUrl(sign(row.storage_key or "", kind), kind), presigned)

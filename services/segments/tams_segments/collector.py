@@ -1,6 +1,7 @@
 """Removes what nobody needs any more: bytes, allocations that were never used, heads of deleted flows (TMO)."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
@@ -113,10 +114,8 @@ class Collector:
 
     async def _remove(self, rows: Sequence[Garbage]) -> None:
         """Removes bytes, then the rows that ask for it; what fails is put off, so that it does not stop the rest."""
-        at_once = asyncio.Semaphore(_AT_ONCE)
-        removed = await asyncio.gather(*(self._remove_bytes(row, at_once) for row in rows))
-        now = self._clock()
-        left = [self._left(row, now) if done else _put_off(row, now) for row, done in zip(rows, removed, strict=True)]
+        at_once, failures = asyncio.Semaphore(_AT_ONCE), Counter[str]()
+        left = await asyncio.gather(*(self._remove_one(row, at_once, failures=failures) for row in rows))
 
         def settle(tx: Tx) -> None:
             # Another collector may have settled the same rows: what it put off must not be put off twice.
@@ -129,12 +128,20 @@ class Collector:
 
         await self._store.run(settle)
 
-    def _left(self, row: Garbage, now: int) -> Garbage | None:
-        """What is still to be done for bytes that were removed: once more, when no upload can bring them back."""
+    async def _remove_one(self, row: Garbage, at_once: asyncio.Semaphore, *, failures: Counter[str]) -> Garbage | None:
+        """Removes the bytes and returns what is still to be done for them: once more, when no upload can bring them
+        back, or what has failed. A backend with several `failures` is taken to be down and left alone for a while: to
+        wait for each of its refusals could hold up all others for hours."""
+        async with at_once:
+            if failures[row.storage_id] >= _AT_ONCE:
+                return replace(row, due=self._clock() + _FIRST_RETRY)
+            if not await self._remove_bytes(row):
+                failures[row.storage_id] += 1
+                return _put_off(row, self._clock())
         last = row.created + self._writable
-        return Garbage(last, row.storage_key, row.storage_id) if last > now else None
+        return Garbage(last, row.storage_key, row.storage_id) if last > self._clock() else None
 
-    async def _remove_bytes(self, row: Garbage, at_once: asyncio.Semaphore) -> bool:
+    async def _remove_bytes(self, row: Garbage) -> bool:
         objects = self._backends.get(row.storage_id)
         if objects is None:
             _log.warning(
@@ -142,8 +149,7 @@ class Collector:
             )
             return False
         try:
-            async with at_once:
-                await objects.delete(row.storage_key)
+            await objects.delete(row.storage_key)
         except Unavailable as error:
             _log.warning("bytes cannot be removed", storage_id=row.storage_id, key=row.storage_key, reason=error.detail)
             return False

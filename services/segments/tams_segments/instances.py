@@ -69,15 +69,16 @@ def controlled(known: Stored) -> list[Controlled]:
     return [instance for instance in instances_of(known) if isinstance(instance, Controlled)]
 
 
-def with_instances(known: MediaObject, instances: Iterable[Instance]) -> MediaObject:
-    """The object with `instances` in place of those that it has; raises `InvalidInput` when a row cannot hold them."""
+def with_instances(known: MediaObject, instances: Iterable[Instance], *, field: str = "get_urls") -> MediaObject:
+    """The object with `instances` in place of those that it has; raises `InvalidInput` about the member `field` of the
+    request when a row cannot hold them."""
     rest = list(instances)
     first = next((one for one in rest if isinstance(one, Controlled) and one.ready), None)
     if first is not None:
         rest.remove(first)
     encoded = _encode(rest) if rest else b""
     if len(encoded) > INSTANCES_LIMIT:
-        raise InvalidInput(f"the object's instances would have more than {INSTANCES_LIMIT} bytes", field="get_urls")
+        raise InvalidInput(f"the object's instances would have more than {INSTANCES_LIMIT} bytes", field=field)
     return msgspec.structs.replace(
         known,
         storage_id=None if first is None else first.storage_id,

@@ -51,7 +51,7 @@ class Instances:
             how = "has an instance in" if there.ready else "is being copied to"
             raise InvalidInput(f"the object {how} backend {job.storage_id} already (INS-4)", field="$.storage_id")
         copying = Controlled(job.storage_id, job.storage_key, ready=False)
-        tx.update(OBJECTS, [with_instances(known, (*instances_of(known), copying))])
+        tx.update(OBJECTS, [with_instances(known, (*instances_of(known), copying), field="$.storage_id")])
         tx.insert(COPIES, [job])
 
     async def add(self, name: str, instance: Uncontrolled) -> None:
@@ -65,7 +65,7 @@ class Instances:
             raise InvalidInput(f"the label {instance.label!r} belongs to a storage backend (INS-5)", field="$.label")
         if any(isinstance(one, Uncontrolled) and one.label == instance.label for one in instances):
             raise InvalidInput(f"the object has an instance labelled {instance.label!r} (INS-5)", field="$.label")
-        tx.update(OBJECTS, [with_instances(known, (*instances, instance))])
+        tx.update(OBJECTS, [with_instances(known, (*instances, instance), field="$.url")])
 
     async def remove(self, name: str, wanted: Named) -> None:
         """Takes an instance away; the bytes of a controlled one go after that (INS-11), a copy on its way is given up.

@@ -13,13 +13,13 @@ from tams_segments.tables import MediaObject
 _encoder: Final = msgspec.json.Encoder()
 
 
-class InitReference(msgspec.Struct, frozen=True):
+class InitReference(msgspec.Struct, frozen=True, gc=False):
     """The init object of a segment; its key is `object_id` here, and `id` on objects (T-26)."""
 
     object_id: str
 
 
-class SegmentBody(msgspec.Struct, frozen=True):
+class SegmentBody(msgspec.Struct, frozen=True, gc=False):
     """A segment as GET shows it (SEG-4), without URLs; `init_object` stays last, where URLs are spliced in."""
 
     object_id: str

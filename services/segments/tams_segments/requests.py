@@ -19,7 +19,7 @@ Url: TypeAlias = Annotated[str, Meta(min_length=1, max_length=8192)]
 Label: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
-class UrlPost(msgspec.Struct, frozen=True):
+class UrlPost(msgspec.Struct, frozen=True, gc=False):
     """An instance of an object that this store does not control (SGP-14)."""
 
     url: Url
@@ -39,7 +39,7 @@ class InstancePost(msgspec.Struct, frozen=True):
             raise ValueError("an instance is either a storage_id, or a url with its label (INS-3)")
 
 
-class SegmentPost(msgspec.Struct, frozen=True):
+class SegmentPost(msgspec.Struct, frozen=True, gc=False):
     """One segment to register (s/flow-segment-post)."""
 
     object_id: ObjectName
@@ -81,13 +81,25 @@ class StoragePost(msgspec.Struct, frozen=True, rename={"content_type_alias": "co
             raise ValueError("content_type and content-type differ (T-5)")
 
 
-class Malformed(msgspec.Struct, frozen=True):
-    """An item of an array that is no segment, yet names its object; `timerange` where that much can be read."""
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """An item of a request that was refused, and why: `field` is a member of the item, or a path in it that begins with
+    `$`. `timerange` is None where that much cannot be read.
+
+    It has the error's words, not the error: the traces of thousands of those are most of a process's memory.
+    """
 
     index: int
     object_id: str
     timerange: TimeRange | None
-    error: InvalidInput
+    detail: str
+    field: str
+
+    @property
+    def in_array(self) -> InvalidInput:
+        """The error with its path in an array."""
+        path = f"$[{self.index}]" + (self.field[1:] if self.field.startswith("$") else f".{self.field}")
+        detail = self.detail.removesuffix(f" at {self.field}")
+        return InvalidInput(detail if detail == self.detail else f"{detail} at {path}", field=path)
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -95,7 +107,7 @@ class Posted(msgspec.Struct, frozen=True):
 
     is_array: bool
     items: list[tuple[int, SegmentPost]]
-    malformed: list[Malformed] = []
+    malformed: list[Refusal] = []
 
 
 def read_segments(data: bytes) -> Posted:
@@ -106,14 +118,6 @@ def read_segments(data: bytes) -> Posted:
         return Posted(is_array=True, items=list(enumerate(decode_json(data, list[SegmentPost]))))
     except InvalidInput:
         return _read_items(decode_json(data, list[msgspec.Raw]))
-
-
-def at_item(error: InvalidInput, index: int) -> InvalidInput:
-    """The error of an item, with its path in the whole body."""
-    path = error.field or "$"
-    field = path.replace("$", f"$[{index}]", 1) if path.startswith("$") else f"$[{index}].{path}"
-    detail = error.detail.removesuffix(f" at {path}")
-    return InvalidInput(detail if detail == error.detail else f"{detail} at {field}", field=field)
 
 
 def _read_items(raws: list[msgspec.Raw]) -> Posted:
@@ -127,13 +131,22 @@ def _read_items(raws: list[msgspec.Raw]) -> Posted:
     return posted
 
 
-def _malformed(data: bytes, index: int, *, error: InvalidInput) -> Malformed:
+def refused(item: SegmentPost, index: int, *, error: InvalidInput) -> Refusal:
+    """What is told of an item that breaks a rule."""
+    return _refusal(error, index, object_id=item.object_id, timerange=item.timerange)
+
+
+def _malformed(data: bytes, index: int, *, error: InvalidInput) -> Refusal:
     try:
         named = decode_json(data, SegmentName)
     except InvalidInput as refusal:
-        raise at_item(refusal, index) from None
+        raise _refusal(refusal, index).in_array from None
     try:
         timerange = decode_json(bytes(named.timerange), TimeRange)
     except InvalidInput:
         timerange = None
-    return Malformed(index, named.object_id, timerange, error)
+    return _refusal(error, index, object_id=named.object_id, timerange=timerange)
+
+
+def _refusal(error: InvalidInput, index: int, *, object_id: str = "", timerange: TimeRange | None = None) -> Refusal:
+    return Refusal(index, object_id, timerange, error.detail, error.field or "$")

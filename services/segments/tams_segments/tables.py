@@ -37,7 +37,7 @@ class Head(msgspec.Struct, frozen=True):
     longest: int | None = None
 
 
-class Segment(msgspec.Struct, frozen=True):
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """A segment of a flow: its start is always included (SGP-7), times are in ns.
 
     `head_version` is the head's version that added it, by which a deletion spares what came after it. `body` is the
@@ -53,7 +53,7 @@ class Segment(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class MediaObject(msgspec.Struct, frozen=True):
+class MediaObject(msgspec.Struct, frozen=True, gc=False):
     """An object: allocated for a flow, then fixed by its first registration, as media or as init object (SGP-18).
 
     `reference_count` counts segments (media) or media objects (init). The first controlled instance lies in the backend

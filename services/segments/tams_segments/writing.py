@@ -18,7 +18,7 @@ from tams_segments.making_way import Limits, Way, make_way
 from tams_segments.registration import Ledger, Rules, names_of
 from tams_segments.rendering import segment_body
 from tams_segments.repository import in_the_way
-from tams_segments.requests import SegmentPost
+from tams_segments.requests import Refusal, SegmentPost, refused
 from tams_segments.tables import HEADS, INIT_USES, OBJECTS, SEGMENTS, Head, InitUse, Segment
 from tams_segments.telling import deleted, subject_of
 from tams_segments.timeline import Span, Timeline, extend, span_of
@@ -32,14 +32,6 @@ class Order(msgspec.Struct, frozen=True):
     items: Sequence[tuple[int, SegmentPost]]
 
 
-class Failure(msgspec.Struct, frozen=True):
-    """An item that was refused, and why; `error.field` is a member of the item."""
-
-    index: int
-    item: SegmentPost
-    error: InvalidInput
-
-
 class Registrar:
     """Registers segments. `labels` are those of the storage backends, which no other URL may have (SGP-16)."""
 
@@ -50,7 +42,7 @@ class Registrar:
         self._labels = labels
         self._limits = limits
 
-    async def register(self, order: Order) -> list[Failure]:
+    async def register(self, order: Order) -> list[Refusal]:
         """Adds what can be added and returns the rest; raises `NotFound` when the flow has been deleted meanwhile."""
         if not order.items:
             return []
@@ -59,7 +51,7 @@ class Registrar:
             if failures is not None:
                 return failures
 
-    def _register(self, tx: Tx, order: Order) -> list[Failure] | None:
+    def _register(self, tx: Tx, order: Order) -> list[Refusal] | None:
         """None when so much is hidden in the way that only some of it has been removed."""
         now = self._clock()
         stored = tx.get(HEADS, (order.flow_id,))
@@ -75,12 +67,12 @@ class Registrar:
         objects = tx.get_many(OBJECTS, ((name,) for name in names_of(item for _, item in order.items)))
         rules = Rules(order.flow_id, order.facts.init_segments, self._labels)
         batch = Batch(head, Ledger(objects.values(), rules, now=now), taken=taken)
-        failures: list[Failure] = []
+        failures: list[Refusal] = []
         for (index, item), span in zip(order.items, spans, strict=True):
             try:
                 batch.add(item, span)
             except InvalidInput as error:
-                failures.append(Failure(index, item, error))
+                failures.append(refused(item, index, error=error))
         if batch.rows:
             subject = subject_of(order.flow_id, order.facts, extent=batch.extent)
             last = stage(

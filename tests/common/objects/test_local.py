@@ -252,6 +252,13 @@ async def test_what_another_process_is_writing_is_not_completed(objects: LocalOb
     assert (await objects.complete(upload)).size == 5
 
 
+@pytest.mark.parametrize("secret", [b"", b"short"])
+async def test_a_damaged_secret_signs_nothing(tmp_path: Path, secret: bytes) -> None:
+    (tmp_path / "secret").write_bytes(secret)
+    with pytest.raises(StartRefused, match="secret is damaged"):
+        await LocalObjects(tmp_path, url_lifetime=300).open()
+
+
 async def test_a_cancelled_upload_never_writes_to_another_file(
     objects: LocalObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,8 @@
 """What only the SQLite adapter does: shared commits counted, locks, full disks, a directory for a store in memory."""
 
 import asyncio
-import resource
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -16,6 +14,7 @@ from tams_common.store import AnyOf, Between, Page, Query, Reader, Tx, eq
 from tams_common.store.sqlite import SqliteStore
 from tams_common.store.sqlite.errors import Busy
 from tams_common.store.where import Scalar
+from tests.common.full_disk import full_disk
 from tests.common.store.sqlite_probe import count_near_steps, locked, set_busy_timeout, synchronous, trace_writer
 from tests.common.store.tables import CLIPS, HEADS, ITEMS, TABLES, Clip, Head, Item, all_ids, insert_items, items
 
@@ -27,17 +26,6 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.migrate()
     yield store
     await store.close()
-
-
-@contextmanager
-def full_disk(size: int) -> Iterator[None]:
-    """No file of this process can grow beyond `size` bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_functions_that_wait_together_share_commits(store: SqliteStore) -> None:

@@ -20,6 +20,8 @@ from tams_common.objects.port import Damaged, ObjectInfo
 
 PART_SUFFIX: Final = ".part"
 _LENGTH: Final = 4
+_LONGEST: Final = 64 * 1024
+"""Bytes of a trailer at most: where a file was cut off, any four bytes of media stand for its length."""
 
 
 class Trailer(msgspec.Struct, frozen=True):
@@ -125,11 +127,13 @@ class Part:
 
 
 def settle(path: Path, data: bytes) -> bytes:
-    """Writes a small file for the owner's eyes, unless there is one; returns what it holds then."""
+    """Writes a small file for the owner's eyes, durably, unless there is one; returns what it holds then."""
     if not path.exists():
         fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         with suppress(FileExistsError):  # another process was first: what it wrote holds
             os.link(fresh, path)
         fresh.unlink()
@@ -147,6 +151,8 @@ def open_file(path: Path) -> OpenFile | None:
             status = os.fstat(descriptor)
             length = int.from_bytes(os.pread(descriptor, _LENGTH, status.st_size - _LENGTH), "big")
             size = status.st_size - _LENGTH - length
+            if length > _LONGEST:
+                raise OSError(f"a trailer of {length} bytes")
             trailer = msgspec.json.decode(os.pread(descriptor, length, size), type=Trailer)
         except (OSError, msgspec.DecodeError) as error:
             os.close(descriptor)

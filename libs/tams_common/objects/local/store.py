@@ -36,6 +36,8 @@ CHUNK: Final = 1024 * 1024
 BATCH: Final = 200
 """Files looked at in one hop to a thread."""
 SIZE_LIMIT: Final = 5 * 1024**3
+_SECRET: Final = 32
+"""Bytes of the signing secret."""
 _STORAGE_NAMESPACE: Final = uuid.UUID("5c4d9b0e-6d5b-5a0a-9f25-0f0c5e4f1b7a")
 ONLY: Final = Backend(
     id=StorageId(str(uuid.uuid5(_STORAGE_NAMESPACE, "local"))),
@@ -81,9 +83,14 @@ class LocalObjects:
     def _open(self) -> None:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._secret = files.settle(self.directory / "secret", secrets.token_bytes(32))
+            self._secret = files.settle(self.directory / "secret", secrets.token_bytes(_SECRET))
         except OSError as error:
             raise StartRefused(f"the media directory {self.directory} cannot be used: {error.strerror}") from error
+        if len(self._secret) != _SECRET:
+            # An empty key would sign, too, but so that everybody can.
+            raise StartRefused(
+                f"the signing secret {self.directory / 'secret'} is damaged: remove it, URLs from before end with it"
+            )
 
     async def close(self) -> None:
         """Removes a private directory."""

@@ -6,13 +6,15 @@ from email.utils import formatdate
 from typing import Final
 
 from tams_common.clock import SECOND
-from tams_common.errors import Forbidden, NotFound
+from tams_common.errors import Forbidden, InvalidInput, NotFound
 from tams_common.http.message import Request, Response
 from tams_common.objects import ObjectInfo, Objects, ServesBytes
 from tams_common.objects.port import ByteRange
 from tams_segments.conditions import is_known, may_have_parts
 
 _RANGE: Final = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))", re.IGNORECASE)
+_NOT_WHOLE: Final = ("content-range", "content-encoding")
+"""Headers of an upload by which its body is not the object itself; stored as it comes it would be read as that."""
 
 
 class Media:
@@ -46,6 +48,9 @@ class Media:
         """Stores an upload, whole or not at all; its content type is the one that was signed."""
         key = request.params["key"]
         (_, bytes_of), signed = self._verified(request, key)
+        for name in _NOT_WHOLE:
+            if request.headers.get(name, "identity") != "identity":
+                raise InvalidInput(f"{name} is not taken: send the whole object, and as it is", field=name)
         given = request.headers.get("content-type", "")
         if given != signed:
             raise Forbidden(f"the URL was signed for content-type {signed}, the request has {given or 'none'}")

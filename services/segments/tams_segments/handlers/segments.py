@@ -9,7 +9,7 @@ import msgspec
 from tams_common.clock import Clock, date_time
 from tams_common.config import Common
 from tams_common.errors import InvalidInput
-from tams_common.http.codec import json_response
+from tams_common.http.codec import encode_json, json_response
 from tams_common.http.message import Request, Response
 from tams_common.http.paging import Paging
 from tams_common.http.query import Params
@@ -19,18 +19,20 @@ from tams_segments.facts import FlowDirectory, container_of
 from tams_segments.handlers.paths import flow_id_of
 from tams_segments.reading import Described, Position, SegmentPage, SegmentQuery, bounded, described, read_page
 from tams_segments.rendering import with_object_timerange, with_urls
-from tams_segments.requests import Malformed, Posted, at_item, read_segments
+from tams_segments.requests import Posted, Refusal, read_segments
 from tams_segments.urls import UrlQuery, UrlWriters
-from tams_segments.writing import Failure, Order, Registrar
+from tams_segments.writing import Order, Registrar
 
 _LARGE: Final = 256 * 1024
 """Bytes of a body that are read beside the event loop: megabytes of segments would hold up everything else."""
+_MANY: Final = 500
+"""Refusals that are told of beside the event loop, for the same reason."""
 
 Urls = Callable[[Described], bytes]
 Found = tuple[SegmentPage, Mapping[str, Described]]
 
 
-class ItemError(msgspec.Struct, frozen=True):
+class ItemError(msgspec.Struct, frozen=True, gc=False):
     """Why a segment was refused (s/error); `field` is its place in the request."""
 
     type: str
@@ -39,7 +41,7 @@ class ItemError(msgspec.Struct, frozen=True):
     field: str
 
 
-class FailedSegment(msgspec.Struct, frozen=True):
+class FailedSegment(msgspec.Struct, frozen=True, gc=False):
     """A segment that was refused (s/flow-segment-bulk-failure); `timerange` only if it could be read."""
 
     object_id: str
@@ -129,27 +131,26 @@ class RegisterSegments:
         if not failures and not posted.malformed:
             return Response(201)
         if not posted.is_array:
-            error = failures[0].error
-            raise InvalidInput(error.detail, field=f"$.{error.field}")
-        return json_response(FailedSegments(self._failed([*failures, *posted.malformed])))
-
-    def _failed(self, failures: Sequence[Failure | Malformed]) -> list[FailedSegment]:
+            raise InvalidInput(failures[0].detail, field=f"$.{failures[0].field}")
+        refusals = sorted([*failures, *posted.malformed], key=lambda refusal: refusal.index)
         time = date_time(self._clock())
-        return [_failed_segment(failure, time) for failure in sorted(failures, key=lambda failure: failure.index)]
+        if len(refusals) < _MANY:
+            return json_response(_failed(refusals, time))
+        return json_response(await asyncio.to_thread(lambda: encode_json(_failed(refusals, time))))
 
 
 async def _read(body: bytes) -> Posted:
     return read_segments(body) if len(body) < _LARGE else await asyncio.to_thread(read_segments, body)
 
 
-def _failed_segment(failure: Failure | Malformed, time: str) -> FailedSegment:
-    error = at_item(failure.error, failure.index)
-    if isinstance(failure, Malformed):
-        object_id, timerange = failure.object_id, failure.timerange
-    else:
-        object_id, timerange = failure.item.object_id, failure.item.timerange
+def _failed(refusals: Sequence[Refusal], time: str) -> FailedSegments:
+    return FailedSegments([_failed_segment(refusal, time) for refusal in refusals])
+
+
+def _failed_segment(refusal: Refusal, time: str) -> FailedSegment:
+    error = refusal.in_array
     return FailedSegment(
-        object_id,
+        refusal.object_id,
         ItemError("urn:tams:problem:invalid-input", error.detail, time, error.field or "$"),
-        msgspec.UNSET if timerange is None else str(timerange),
+        msgspec.UNSET if refusal.timerange is None else str(refusal.timerange),
     )
