@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,14 @@ class Machine:
         """What `docker` was told, but for the ports and paths of `create`."""
         lines = (self.bin / "docker.log").read_text().splitlines()
         return [line.split()[0] if line.startswith("create") else line for line in lines]
+
+
+@pytest.fixture(autouse=True)
+def _sigterm() -> Iterator[None]:
+    """`main` changes what SIGTERM does to its process, which here goes on with other tests."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """What `make seaweedfs` does beside its server, and what it says where it cannot run."""
 
 import json
+import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,14 @@ import pytest
 from tams_common.objects.declared import S3Backend, read_backends
 from tests import seaweed
 from tools.seaweed import BUCKET, main, write_storage_file
+
+
+@pytest.fixture(autouse=True)
+def _sigterm() -> Iterator[None]:
+    """`main` changes what SIGTERM does to its process, which here goes on with other tests."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 def test_a_command_runs_beside_it_and_its_status_counts(tmp_path: Path) -> None:
