@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
+import uvloop
 from aiokafka import AIOKafkaProducer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
@@ -251,3 +252,36 @@ async def test_poison_as_large_as_the_broker_takes_is_set_aside(
     assert dead.headers["dead_partition"] == str(placed.partition)
     assert dead.headers["dead_offset"] == str(placed.offset)
     assert dead.headers["dead_size"] == str(size)
+
+
+async def cut_connection(address: str) -> RuntimeError:
+    """What uvloop says to who writes to a connection that has just been closed."""
+    host, port = address.split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.transport.abort()
+    await asyncio.wait([asyncio.ensure_future(writer.wait_closed())])
+    with pytest.raises(RuntimeError) as caught:
+        writer.write(b"x")
+    return caught.value
+
+
+async def test_a_member_that_wrote_to_a_closed_connection_comes_back(kafka: Kafka, prefix: str) -> None:
+    """aiokafka keeps what its task for the group met until the next poll; it ended the process."""
+    error = await asyncio.to_thread(uvloop.run, cut_connection(kafka.address))
+    reader, bus = Reader(), KafkaBus(settings_of(kafka.url(prefix=prefix)))
+    await kafka.make(prefix, Topic("t"))
+    await bus.open()
+    try:
+        consumer = await bus.consumer("group", ["t"], assigned=reader.assigned)
+        await bus.publish(messages("t", range(1)))
+        await reader.read(consumer, 1)
+        assert consumer._member is not None
+        consumer._member.consumer._coordinator._pending_exception = error
+        with pytest.raises(Unavailable, match="closed"):
+            await consumer.poll(limit=1, timeout=5)
+        await bus.publish(messages("t", range(1, 2)))
+        await reader.read(consumer, 2)
+        await consumer.close()
+    finally:
+        await bus.close()
+    assert [record.offset for record in reader.records] == [0, 1]

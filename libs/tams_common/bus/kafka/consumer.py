@@ -7,9 +7,8 @@ from typing import Final
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
-from tams_common.bus.kafka.link import Link, reason
+from tams_common.bus.kafka.link import Link, is_outage, reason
 from tams_common.bus.kafka.membership import Membership, joined
 from tams_common.bus.kafka.records import record_of
 from tams_common.bus.port import Assigned, Offsets, Partition, Record
@@ -107,7 +106,9 @@ class KafkaConsumer:
         pace = self._link.settings.pace
         try:
             found = await member.fetch(limit, timeout=min(rest, _GLANCE if pace else _SLICE))
-        except KafkaError as error:
+        except Exception as error:
+            if not is_outage(error):
+                raise
             await self._leave()
             raise Unavailable(f"Kafka, group {self._group}: {reason(error)}") from error
         if pace and not found and rest:

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from aiokafka.errors import KafkaError
 
@@ -11,6 +12,8 @@ from tams_common.bus.kafka.settings import KafkaSettings
 from tams_common.errors import StartRefused, Unavailable
 
 _KEY = "configuration key TAMS_BUS_URL"
+_CLOSED: Final = "the handler is closed"
+"""What uvloop says of a closed connection."""
 
 
 class Link:
@@ -54,8 +57,21 @@ class Link:
         """Makes `Unavailable` of what the cluster or the way to it refuses within the block."""
         try:
             yield
-        except (KafkaError, OSError, TimeoutError) as error:
+        except Exception as error:
+            if not is_outage(error):
+                raise
             raise Unavailable(f"Kafka at {','.join(self.settings.hosts)}: {reason(error)}") from error
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether `error` is about the cluster or the way to it.
+
+    To write to a connection that has been closed a moment ago is no OSError with uvloop, but a bare RuntimeError, which
+    aiokafka does not expect: it comes out of whatever is called next.
+    """
+    if isinstance(error, RuntimeError) and not isinstance(error, KafkaError):
+        return _CLOSED in str(error)
+    return isinstance(error, (KafkaError, OSError, TimeoutError))
 
 
 def reason(error: BaseException) -> str:

@@ -101,7 +101,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         self.unplaced.discard(partition)
 
     async def fetch(self, limit: int, *, timeout: float) -> list[ConsumerRecord]:
-        """Up to `limit` records within `timeout` seconds; raises `KafkaError` when this stay is over."""
+        """Up to `limit` records within `timeout` seconds; raises aiokafka's errors when this stay is over."""
         try:
             async with asyncio.timeout(timeout):
                 found = await self.consumer.getmany(timeout_ms=int(timeout * 1000), max_records=limit)

@@ -6,9 +6,8 @@ from typing import Any, Final, TypeAlias
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
-from tams_common.bus.kafka.link import Link, reason
+from tams_common.bus.kafka.link import Link, is_outage, reason
 from tams_common.bus.kafka.records import headers_of, partition_of
 from tams_common.bus.kafka.topics import Topics
 from tams_common.bus.port import Message
@@ -61,7 +60,9 @@ class Publisher:
             try:
                 async with asyncio.timeout(self._link.settings.timeout * _PATIENCE):
                     await self._send_all(producer, messages, done=done)
-            except (KafkaError, OSError, TimeoutError) as error:
+            except Exception as error:
+                if not is_outage(error):
+                    raise
                 done.error = error
             if done.error is None:
                 return ()
@@ -143,7 +144,9 @@ async def _send_lane(
             await (await producer.send_batch(batch, topic, partition=number))
             done.acknowledged.update(index for index, _ in rest[:taken])
             del rest[:taken]
-    except (KafkaError, OSError) as error:
+    except Exception as error:
+        if not is_outage(error):
+            raise
         done.error = error
 
 
@@ -166,5 +169,7 @@ async def _abandon(producer: Any) -> None:  # noqa: ANN401
         await producer._sender.close()
         producer._message_accumulator._batches.clear()
         await producer.stop()
-    except KafkaError as error:
+    except Exception as error:
+        if not is_outage(error):
+            raise
         _log.warning("Kafka producer failed at its end", reason=reason(error))
