@@ -1,13 +1,11 @@
-"""A disk that is full, and one that cannot sync: the kernel itself refuses, for a while or for a thread."""
+"""A disk that cannot sync: the kernel itself refuses, for a thread."""
 
 import ctypes
 import errno
 import platform
-import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Final, TypeVar
 
 import pytest
@@ -36,17 +34,6 @@ class _Instruction(ctypes.Structure):
 
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.POINTER(_Instruction)))
-
-
-@contextmanager
-def full_disk(room: int) -> Iterator[None]:
-    """No file grows beyond `room` bytes: to a program that writes, this looks like a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def without_fsync(work: Callable[[], T]) -> T:

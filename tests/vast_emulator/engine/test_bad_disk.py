@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from tests.vast_emulator.engine.bad_disk import full_disk, needs_filters, without_fsync
+from tests.common.full_disk import full_disk
+from tests.vast_emulator.engine.bad_disk import needs_filters, without_fsync
 from tests.vast_emulator.engine.world import database, insert, refused, rows, update
 from vast_emulator.engine import Engine, EngineError, EngineOptions
 
